@@ -1,0 +1,334 @@
+"""What a function is once traced.
+
+A `Primitive` is an operation by name; what it means is written in the readings' tables (`Rules`),
+never here. A `Node` is a primitive applied to nodes. A `Graph` is a list of nodes in evaluation
+order, with its inputs, outputs and guards: plain data that can be printed, saved, hashed, compared.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .errors import CauchyError, InternalError, NoRule, Refused, Site
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Primitive:
+    """An operation: its name, and where the laws may test it.
+
+    `domain` holds one open interval per argument (where tests draw it from), `edges` the points at which
+    something happens (kinks, poles, ends of the domain). An empty domain marks a structural
+    primitive, whose samples the law tests list by name. `outputs > 1`: the value is a tuple.
+    """
+
+    name: str
+    family: str
+    domain: tuple[Interval, ...] = ()
+    edges: tuple[float, ...] = ()
+    outputs: int = 1
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        """Apply the primitive to traced values: their class knows how to record it."""
+        for a in args:
+            record = getattr(type(a), "__cauchy_apply__", None)
+            if record is not None:
+                return record(self, args, params)
+        raise InternalError(f"primitive `{self.name}` was applied to no traced value")
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+INPUT = Primitive("input", "leaf")
+CONST = Primitive("const", "leaf")
+
+_clock = itertools.count()
+
+
+class Node:
+    """A primitive applied to nodes; immutable. `index` grows with creation, so it orders any set of
+    nodes topologically. `value` is the concrete value seen while tracing (None in a loaded graph).
+
+    For a CONST leaf, `value` is the constant (a Python scalar stays one: it does not promote), and
+    `origin` the user's own array it was copied from, which the graph reads by pointer.
+    `live` says whether the value depends on anything a derivative could be taken with respect to.
+    """
+
+    __slots__ = ("args", "dtype", "index", "live", "origin", "params", "prim", "shape", "site", "value")
+
+    def __init__(
+        self,
+        prim: Primitive,
+        args: tuple[Node, ...],
+        params: Mapping[str, Any],
+        value: Any,
+        site: Site | None = None,
+        origin: np.ndarray | None = None,
+    ) -> None:
+        self.prim, self.args, self.params, self.value, self.site, self.origin = prim, args, params, value, site, origin
+        self.index = next(_clock)
+        self.live = prim is INPUT or prim.name == "identity" or any(a.live for a in args)
+        self.shape, self.dtype = _signature(value)
+
+    def __repr__(self) -> str:
+        inner = ", ".join(f"%{a.index}" for a in self.args)
+        return f"%{self.index} = {self.prim}({inner}) : {self.dtype}{list(self.shape)}"
+
+
+def _signature(value: Any) -> tuple[Any, Any]:
+    if isinstance(value, tuple):
+        return tuple(np.shape(v) for v in value), tuple(np.asarray(v).dtype for v in value)
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.shape, value.dtype
+    return np.shape(value), np.asarray(value).dtype
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A Python decision the trace took: the graph holds for inputs at which `node` has this `outcome` again."""
+
+    node: Node
+    outcome: Any
+    site: Site | None
+
+
+class Rules(dict[Primitive, Any]):
+    """A reading: a table from primitives to meanings. A hole in it speaks."""
+
+    def __init__(self, reading: str, verb: str | None = None) -> None:
+        super().__init__()
+        self.reading, self.verb, self.refused = reading, verb or reading, dict[Primitive, str]()
+
+    def refuse(self, prims: Primitive | Iterable[Primitive], why: str) -> None:
+        """Say that these primitives will have no rule here, and why."""
+        for p in (prims,) if isinstance(prims, Primitive) else prims:
+            self.refused[p] = why
+
+    def rule(self, node: Node) -> Any:
+        """The rule for a node; a refusal names the user's line."""
+        try:
+            return self[node.prim]
+        except NoRule as e:
+            raise type(e)(e.reading, e.primitive, e.why, where=node.site, fix=e.fix) from None
+
+    def __missing__(self, prim: Primitive) -> Any:
+        if prim in self.refused:
+            raise Refused(self.verb, prim, self.refused[prim])
+        raise NoRule(self.verb, prim, fix=f"add one line to cauchy/read/{self.reading}, family {prim.family}")
+
+
+def reachable(outputs: Iterable[Node], after: int = -1) -> list[Node]:
+    """All nodes the outputs depend on with an index above `after`, in evaluation order."""
+    seen: set[Node] = set()
+    stack = [n for n in outputs if n.index > after]
+    while stack:
+        n = stack.pop()
+        if n not in seen:
+            seen.add(n)
+            stack += [a for a in n.args if a.index > after and a not in seen]
+    return sorted(seen, key=lambda n: n.index)
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A traced function: `outputs` as nodes over `inputs`, valid where every guard has its recorded outcome.
+
+    Readings add themselves as methods: `graph.run(x)`, `graph.latex()`, `graph.sympy()`, `graph.draw()`.
+    """
+
+    inputs: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+    guards: tuple[Guard, ...] = ()
+    name: str = "f"
+    names: tuple[str, ...] = ()
+    nodes: tuple[Node, ...] = field(init=False)
+
+    readings: ClassVar[dict[str, Callable[..., Any]]] = {}
+
+    def __post_init__(self) -> None:
+        roots = (*self.inputs, *self.outputs, *(g.node for g in self.guards))
+        object.__setattr__(self, "nodes", tuple(reachable(roots)))
+
+    @classmethod
+    def reading(cls, f: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorator: make a function of a graph one of its methods."""
+        cls.readings[f.__name__] = f
+        return f
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in self.readings:
+            return self.readings[name].__get__(self)
+        raise AttributeError(f"a Graph has no attribute or reading {name!r}; it has {sorted(self.readings)}")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.readings]
+
+    def number(self) -> dict[Node, int]:
+        """Position of each node in evaluation order: its name in print and on disk."""
+        return {n: i for i, n in enumerate(self.nodes)}
+
+    def __str__(self) -> str:
+        """One line per node: `%3 = multiply(%1, %2)  float64[3]  file.py:7`."""
+        at, names = self.number(), self.names or tuple(f"x{i}" for i in range(len(self.inputs)))
+        named = dict(zip(self.inputs, names, strict=True))
+        width = len(str(len(at)))
+        lines = [f"{self.name}({', '.join(names)}):"]
+        for n, i in at.items():
+            if n in named:
+                what = named[n]
+            elif n.prim is CONST:
+                what = np.array2string(np.asarray(n.value), threshold=4, edgeitems=2).replace("\n", "")
+            else:
+                params = [f"{k}={v}" for k, v in n.params.items()]
+                what = f"{n.prim}({', '.join([f'%{at[a]}' for a in n.args] + params)})"
+            kind = ", ".join(f"{d}{list(s)}" for s, d in _parts(n))
+            lines.append(f"  %{i:<{width}} = {what:<40} {kind:<16} {n.site or ''}".rstrip())
+        lines += [f"  guard %{at[g.node]} == {g.outcome}  {g.site or ''}".rstrip() for g in self.guards]
+        return "\n".join([*lines, f"  return {', '.join(f'%{at[n]}' for n in self.outputs)}"])
+
+    # -- plain data: save, load, hash, compare -----------------------------------------------------
+
+    def to_data(self) -> dict[str, Any]:
+        """The graph as JSON-able data (captured arrays are stored with their present content)."""
+        at = self.number()
+        return {
+            "cauchy": 1,
+            "name": self.name,
+            "names": list(self.names),
+            "inputs": [at[n] for n in self.inputs],
+            "outputs": [at[n] for n in self.outputs],
+            "guards": [[at[g.node], _encode(g.outcome), g.site] for g in self.guards],
+            "nodes": [
+                {
+                    "prim": n.prim.name,
+                    "args": [at[a] for a in n.args],
+                    "params": {k: _encode(v) for k, v in n.params.items()},
+                    "kind": [[list(s), d.str] for s, d in _parts(n)],
+                    "site": n.site,
+                }
+                | ({"value": _encode(n.value if n.origin is None else n.origin)} if n.prim is CONST else {})
+                for n in self.nodes
+            ],
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any], primitives: Mapping[str, Primitive]) -> Graph:
+        """The inverse of `to_data`, over a table of primitives by name."""
+        if data.get("cauchy") != 1:
+            raise CauchyError("this is not a saved graph of a known version", fix="save it again with this version")
+        table = {INPUT.name: INPUT, CONST.name: CONST, **primitives}
+        nodes: list[Node] = []
+        for d in data["nodes"]:
+            if d["prim"] not in table:
+                raise CauchyError(f"the saved graph uses an unknown primitive `{d['prim']}`")
+            args = tuple(nodes[i] for i in d["args"])
+            params = {k: _decode(v) for k, v in d["params"].items()}
+            site = Site(*d["site"]) if d["site"] else None
+            n = Node(table[d["prim"]], args, params, _decode(d["value"]) if "value" in d else None, site)
+            parts = [(tuple(s), np.dtype(t)) for s, t in d["kind"]]
+            n.shape, n.dtype = parts[0] if n.prim.outputs == 1 else tuple(zip(*parts, strict=True))
+            nodes.append(n)
+        guards = tuple(Guard(nodes[i], _decode(o), Site(*s) if s else None) for i, o, s in data["guards"])
+        pick = lambda key: tuple(nodes[i] for i in data[key])
+        return cls(pick("inputs"), pick("outputs"), guards, data["name"], tuple(data["names"]))
+
+    def save(self, path: str | Path) -> None:
+        """Write the graph as JSON; arrays exactly, in base 64."""
+        Path(path).write_text(json.dumps(self.to_data()), "utf-8")
+
+    def digest(self) -> str:
+        """A hash of what the graph computes: equal for equal programs, whatever their source lines."""
+        data = self.to_data()
+        for n in data["nodes"]:
+            del n["site"]
+        data["guards"] = [g[:2] for g in data["guards"]]
+        del data["name"], data["names"]
+        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Graph) and self.digest() == other.digest()
+
+    def __hash__(self) -> int:
+        return hash(self.digest())
+
+
+def _parts(n: Node) -> list[tuple[tuple[int, ...], np.dtype[Any]]]:
+    return list(zip(n.shape, n.dtype, strict=True)) if isinstance(n.dtype, tuple) else [(n.shape, n.dtype)]
+
+
+def _encode(v: Any) -> Any:
+    """Static parameters and constants as JSON: what has no JSON form becomes {"kind": payload}."""
+    match v:
+        case None | bool() | str():
+            return v
+        case np.ndarray() | np.generic():
+            a = np.ascontiguousarray(v)
+            if a.dtype.hasobject:
+                raise CauchyError("an array of objects cannot be saved in a graph")
+            raw = base64.b64encode(a.tobytes()).decode()
+            return {"array": [a.dtype.str, list(np.shape(v)), raw, isinstance(v, np.generic)]}
+        case int():
+            return v
+        case float():
+            return {"float": v.hex()}
+        case tuple() | list():
+            return {"tuple": [_encode(x) for x in v]}
+        case slice():
+            return {"slice": [_encode(x) for x in (v.start, v.stop, v.step)]}
+        case np.dtype():
+            return {"dtype": v.str}
+        case _ if v is Ellipsis:
+            return {"ellipsis": None}
+    raise CauchyError(
+        f"a graph that holds a {type(v).__name__} cannot be saved",
+        why="custom derivatives and other Python functions are not data",
+    )
+
+
+def _decode(v: Any) -> Any:
+    if not isinstance(v, dict):
+        return v
+    ((kind, x),) = v.items()
+    match kind:
+        case "array":
+            a = np.frombuffer(base64.b64decode(x[2]), np.dtype(x[0])).reshape(x[1]).copy()
+            return a[()] if x[3] else a
+        case "float":
+            return float.fromhex(x)
+        case "tuple":
+            return tuple(_decode(i) for i in x)
+        case "slice":
+            return slice(*(_decode(i) for i in x))
+        case "dtype":
+            return np.dtype(x)
+        case "ellipsis":
+            return Ellipsis
+    raise CauchyError(f"unknown datum {kind!r} in a saved graph")
+
+
+def interpret(rules: Rules, graph: Graph, inputs: Sequence[Any], const: Callable[[Any], Any] = lambda c: c) -> dict[Node, Any]:
+    """Read the graph forwards: every node means its rule applied to what its arguments mean.
+
+    `rules[prim](*meanings, **params)`; a captured array is read from the user's own memory.
+    """
+    env = dict(zip(graph.inputs, inputs, strict=True))
+    for n in graph.nodes:
+        if n not in env:
+            if n.prim is CONST:
+                env[n] = const(n.value if n.origin is None else n.origin)
+            elif n.prim is INPUT:
+                raise InternalError("the graph depends on an input that is not among its inputs")
+            else:
+                env[n] = rules.rule(n)(*(env[a] for a in n.args), **n.params)
+    return env

@@ -1,0 +1,152 @@
+"""The state of a trace: one per thread, restored whatever happens.
+
+It holds the guards taken so far, the table that makes equal nodes one node, and the line to which
+nodes made by a derivative belong. Outside any trace (`cauchy.Variable`) nodes are simply made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..errors import Site, TraceError
+from ..graph import CONST, Guard, Node, Primitive
+from ..read.value import value as VALUE
+
+NODE_LIMIT = 2_000_000
+
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_LIBRARIES = tuple(
+    {sysconfig.get_path(k) + os.sep for k in ("purelib", "platlib", "stdlib")} | {os.path.dirname(np.__path__[0]) + os.sep}
+)
+
+
+class _State(threading.local):
+    depth: int = 0
+    site: Site | None = None
+    guards: list[Guard]
+    table: dict[Any, Node] | None = None
+    count: int = 0
+
+
+state = _State()
+
+
+@contextlib.contextmanager
+def recording() -> Iterator[_State]:
+    """Inside, equal nodes are one node and guards are collected. Nested traces share the outer one's table."""
+    outer = state.depth
+    if outer == 0:
+        state.guards, state.table, state.count = [], {}, 0
+    state.depth = outer + 1
+    try:
+        yield state
+    finally:
+        state.depth = outer
+        if outer == 0:
+            state.guards, state.table, state.site = [], None, None
+
+
+@contextlib.contextmanager
+def on_behalf_of(site: Site | None) -> Iterator[None]:
+    """Nodes made inside belong to this line: a derivative speaks of the line it differentiates."""
+    before, state.site = state.site, site
+    try:
+        yield
+    finally:
+        state.site = before
+
+
+def user_site() -> Site | None:
+    """The innermost line that is neither ours nor a library's."""
+    if state.site is not None:
+        return state.site
+    frame = sys._getframe(1)
+    fallback = None
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(_OURS) and not file.startswith("<__array_function__"):
+            if not file.startswith(_LIBRARIES):
+                return Site(file, frame.f_lineno)
+            fallback = fallback or Site(file, frame.f_lineno)
+        frame = frame.f_back
+    return fallback
+
+
+def record(prim: Primitive, args: tuple[Node, ...], params: dict[str, Any]) -> Node:
+    """The node of a primitive applied to nodes, its value computed by NumPy; an equal one is reused."""
+    table = state.table
+    key = None
+    if table is not None and prim.family != "control":
+        key = (prim, args, _hashable(tuple(params.items())) if params else None)
+        node = table.get(key)
+        if node is not None:
+            return node
+    node = Node(prim, args, params, VALUE[prim](*[a.value for a in args], **params), user_site())
+    if table is not None:
+        if key is not None:
+            table[key] = node
+        state.count += 1
+        if state.count > NODE_LIMIT:
+            raise TraceError(
+                f"the trace has more than {NODE_LIMIT:,} nodes",
+                where=node.site,
+                why="a Python loop over traced values is unrolled, one node per operation",
+                fix="write the loop with array operations, or differentiate the loop's body and iterate outside",
+            )
+    return node
+
+
+def constant(x: Any) -> Node:
+    """The leaf of a value that is not traced. Python scalars stay Python scalars, so they do not promote.
+
+    An array is copied: a buffer that the function writes again later must not change what was computed
+    from it before. The leaf remembers the user's array, by pointer.
+    """
+    table = state.table
+    if isinstance(x, np.ndarray):
+        key = ("array", id(x))
+        node = table.get(key) if table is not None else None
+        if node is not None and node.origin is x and same_bits(node.value, x):
+            return node
+        node = Node(CONST, (), {}, _snapshot(x), None, x)
+    else:
+        key = (type(x), x.hex() if isinstance(x, float) and not isinstance(x, np.generic) else repr(x))
+        node = table.get(key) if table is not None else None
+        if node is not None:
+            return node
+        node = Node(CONST, (), {}, x, None)
+    if table is not None:
+        table[key] = node
+    return node
+
+
+def _snapshot(x: np.ndarray) -> np.ndarray:
+    # np.array on a subclass would keep the matrix class and its `*`; the value must be a plain array
+    return np.array(x, copy=True, subok=False)
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    """Equal arrays, NaN equal to NaN."""
+    return a.shape == b.shape and a.dtype == b.dtype and bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
+
+
+def guard(node: Node, outcome: Any) -> None:
+    """Record that Python decided something on a traced value."""
+    if state.depth:
+        state.guards.append(Guard(node, outcome, user_site()))
+
+
+def _hashable(v: Any) -> Any:
+    if isinstance(v, (tuple, list)):
+        return tuple(_hashable(x) for x in v)
+    if isinstance(v, slice):
+        return ("slice", v.start, v.stop, v.step)
+    return v

@@ -1,0 +1,164 @@
+"""`__array_ufunc__`: a NumPy or SciPy ufunc met a traced value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from .. import ops as P
+from ..errors import TraceError
+from ..graph import Primitive
+from ..read.value import value as VALUE
+from .array import Array, NDArray, apply, as_array, is_traced
+from .context import user_site
+
+BY_UFUNC: dict[np.ufunc, Primitive] = {f: p for p, f in VALUE.items() if isinstance(f, np.ufunc)}
+
+
+def _divmod(a: Any, b: Any) -> tuple[Any, Any]:
+    return P.floor_divide(a, b), P.remainder(a, b)
+
+
+def _modf(x: Any) -> tuple[Any, Any]:
+    whole = P.trunc(x)
+    return P.copysign(np.where(np.isinf(x), 0.0, x - whole), x), whole
+
+
+# ufuncs that are other primitives under a second name, or short compositions with the same bits
+LOWERED: dict[np.ufunc, Callable[..., Any]] = {
+    np.radians: lambda x: P.deg2rad(x),
+    np.degrees: lambda x: P.rad2deg(x),
+    np.fabs: lambda x: P.absolute(x if x.dtype.kind == "f" else P.astype(x, dtype=np.dtype(float))),
+    np.float_power: lambda a, b: P.power(as_array(a, float), as_array(b, float)),
+    np.conjugate: lambda x: P.positive(x),
+    np.divmod: _divmod,
+    np.modf: _modf,
+    special.expm1: lambda x: P.expm1(x),
+    special.log1p: lambda x: P.log1p(x),
+    special.exp2: lambda x: P.exp2(x),
+    special.cbrt: lambda x: P.cbrt(x),
+}
+
+# ufunc.reduce and ufunc.accumulate
+REDUCED = {
+    np.add: P.sum,
+    np.multiply: P.prod,
+    np.maximum: P.max,
+    np.minimum: P.min,
+    np.logical_and: P.all,
+    np.logical_or: P.any,
+}
+ACCUMULATED = {np.add: P.cumsum, np.multiply: P.cumprod}
+
+DETACHED = "a plain array cannot take a traced value"
+REATTACH = (
+    "make the array traced: np.zeros_like(x), or np.stack([...]) of its parts;"
+    " np.zeros(n) works when it stands in the traced function itself"
+)
+
+
+def dispatch(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The entry: sort out `out=`, `where=`, `dtype=`, then apply, reduce, accumulate, outer or at."""
+    out = kwargs.pop("out", None)
+    mask = kwargs.pop("where", True)
+    if out is not None:
+        out = out if isinstance(out, tuple) else (out,)
+        if any(o is not None and not is_traced(o) for o in out):
+            raise TraceError(f"np.{ufunc.__name__}(..., out=): {DETACHED}", where=user_site(), fix=REATTACH)
+    if method == "at":
+        return _at(ufunc, *inputs)
+    inputs = tuple(as_array(x) if isinstance(x, (list, tuple)) or _objects(x) else x for x in inputs)
+    match method:
+        case "__call__":
+            result = _call(ufunc, inputs, kwargs)
+            if mask is not True:
+                if out is None or out[0] is None:
+                    raise TraceError(
+                        f"np.{ufunc.__name__}(..., where=mask) without out=",
+                        where=user_site(),
+                        why="the unselected entries would be uninitialised memory",
+                        fix="np.where(mask, f(x), other)",
+                    )
+                result = np.where(mask, result, out[0])
+        case "reduce" if ufunc in REDUCED:
+            result = _reduce(ufunc, *inputs, where=mask, **kwargs)
+        case "accumulate" if ufunc in ACCUMULATED:
+            result = ACCUMULATED[ufunc](_cast(inputs[0], kwargs.get("dtype")), axis=kwargs.get("axis", 0))
+        case "outer":
+            a, b = map(as_array, inputs)
+            result = _call(ufunc, (P.reshape(a, shape=a.shape + (1,) * b.ndim), b), kwargs)
+        case _:
+            raise TraceError(f"np.{ufunc.__name__}.{method} is not traced", where=user_site(), fix="use array operations")
+    if out is None or out[0] is None:
+        return result
+    if isinstance(result, tuple):
+        for o, r in zip(out, result, strict=True):
+            o._assign(r)
+        return out
+    out[0]._assign(result)
+    return out[0]
+
+
+def _call(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    kwargs = {k: v for k, v in kwargs.items() if not (k in ("casting", "order", "subok") and v in ("same_kind", "K", True))}
+    dtype = kwargs.pop("dtype", None)
+    if dtype is not None and np.dtype(dtype).kind == "f":
+        inputs = tuple(as_array(x, dtype) for x in inputs)
+    elif dtype is not None:
+        kwargs["dtype"] = dtype
+    if kwargs:
+        raise TraceError(f"np.{ufunc.__name__}(..., {', '.join(kwargs)}=) is not traced", where=user_site())
+    if ufunc in BY_UFUNC:
+        return apply(BY_UFUNC[ufunc], inputs, {})
+    if ufunc in LOWERED:
+        return LOWERED[ufunc](*inputs)
+    raise TraceError(
+        f"the ufunc `{ufunc.__name__}` is not traced",
+        where=user_site(),
+        why="cauchy has no primitive for it",
+        fix="express it with others, or give it a derivative with cauchy.custom_derivative",
+    )
+
+
+def _cast(x: Any, dtype: Any) -> Any:
+    return x if dtype is None else as_array(x, dtype)
+
+
+def _reduce(
+    ufunc: np.ufunc, x: Any, axis: Any = 0, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
+) -> Any:
+    x = _cast(as_array(x), dtype)
+    if where is not True:
+        x = np.where(where, x, _neutral(ufunc, x, initial))
+    result = REDUCED[ufunc](x, axis=axis, keepdims=bool(keepdims))
+    return result if initial is None else _call(ufunc, (result, initial), {})
+
+
+def _neutral(ufunc: np.ufunc, x: Array, initial: Any) -> Any:
+    if initial is not None:
+        return initial if ufunc in (np.maximum, np.minimum) else ufunc.identity
+    if ufunc.identity is None:
+        raise ValueError(f"reduction operation '{ufunc.__name__}' does not have an identity, so to use a where mask one has to specify 'initial'")
+    return np.asarray(ufunc.identity, x.dtype)[()]
+
+
+def _at(ufunc: np.ufunc, x: Any, key: Any, v: Any = None) -> None:
+    """np.add.at(x, key, v): unbuffered, so that repeated indices count each time."""
+    if not is_traced(x):
+        raise TraceError(f"np.{ufunc.__name__}.at: {DETACHED}", where=user_site(), fix=REATTACH)
+    if ufunc not in (np.add, np.subtract):
+        raise TraceError(f"np.{ufunc.__name__}.at is not traced", where=user_site(), fix="only np.add.at and np.subtract.at")
+    from .indexing import split_key
+
+    arrays, static = split_key(x, key)
+    target = x.value[key] if not arrays else x[key]
+    v = P.broadcast_to(as_array(v), shape=np.shape(target.value if is_traced(target) else target))
+    delta = P.scatter_add(v, *arrays, key=static, shape=x.shape)
+    x._assign(ufunc(x, delta))
+
+
+def _objects(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and type(x) is not NDArray and not is_traced(x) and x.dtype.kind == "O"
