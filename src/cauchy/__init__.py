@@ -13,6 +13,8 @@ from .calculus.differentiate import (
     value_and_grad,
     vjp,
 )
+from .calculus.kink import differentiate
+from .calculus.variable import Variable
 from .errors import CauchyError, DomainError, InternalError, NoRule, NotProved, ParseError, Refused, ShapeError, TraceError
 from .graph import Graph
 from .proof import Proof, Verdict

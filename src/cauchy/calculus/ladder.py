@@ -244,7 +244,8 @@ class Rungs:
 def climb(line: Line, scale: float | None = None) -> Rungs:
     """Walk the ladder along a line."""
     at, x, m = line.at_x, line.x, line.at_x.size
-    h = _steps(x, 1.0 if scale is None else scale, line.dtype)
+    with np.errstate(over="ignore"):
+        h = _steps(x, 1.0 if scale is None else scale, line.dtype)
     right, left = line.round(x + h), line.round(x - h)
     up, down = line.many(right), line.many(left)
     samples = np.concatenate([up, down])
@@ -261,7 +262,8 @@ def climb(line: Line, scale: float | None = None) -> Rungs:
         rough = patternless & (level > 1000 * unit * np.abs(at))
         level = np.fmax(level, np.where(staircase, jump, 0.0))
 
-        noise = np.fmax(level, unit * np.fmax(np.fmax(np.abs(up), np.abs(down)), np.abs(at)))
+        ulp = unit * np.fmax(np.fmax(np.abs(up), np.abs(down)), np.abs(at))
+        noise = np.fmax(level, ulp)
         ahead, behind = right - x, x - left
         width, lean = (ahead + behind) / 2, np.abs(ahead - behind) / 2
         bend = np.abs((up - at) - (at - down)) / width  # x +- h are rounded: f'' times the shift of their middle
@@ -283,7 +285,7 @@ def climb(line: Line, scale: float | None = None) -> Rungs:
             value, error, rounding, step = (
                 np.where(here, b, a) for a, b in zip((value, error, rounding, step), other, strict=True)
             )
-        word[_grows(up - at, h, noise) | _grows(at - down, h, noise)] = "unbounded"
+        word[_grows(up - at, h, ulp) | _grows(at - down, h, ulp)] = "unbounded"
         word[stuck] = "quantized"
         word[rough] = "rough"
         word[~np.isfinite(at) | (no_right & no_left) | (~np.isfinite(error) & (word == "smooth"))] = "undefined"
@@ -308,11 +310,9 @@ def _steps(x: np.ndarray, unit: float, dtype: type) -> np.ndarray:
     Shape (K, x.size); NaN where a step is too small for x or too large for the dtype.
     """
     size = np.abs(x)
-    blocks = []
-    absolute = _power_of_two(8 * np.full_like(x, unit)) * RATIO ** -np.arange(RUNGS + 14)[:, None]
-    relative = _power_of_two(8 * np.where(size == 0, np.nan, size)) * RATIO ** -np.arange(RUNGS)[:, None]
-    blocks = [np.where((size == 0) | (absolute > 2 * relative[0]), absolute, np.nan), relative]
-    h = np.concatenate(blocks)
+    absolute = _power_of_two(np.full_like(x, unit)) * 8 * RATIO ** -np.arange(RUNGS + 14)[:, None]
+    relative = _power_of_two(np.where(size == 0, np.nan, size)) * 8 * RATIO ** -np.arange(RUNGS)[:, None]
+    h = np.concatenate([np.where((size == 0) | (absolute > 2 * relative[0]), absolute, np.nan), relative])
     smallest = np.where(size == 0, 0.0, 16 * np.spacing(size.astype(dtype)).astype(np.float64))
     h = np.where((h >= smallest) & (h < float(np.finfo(dtype).max) / 16), h, np.nan)
     order = np.argsort(-np.where(np.isnan(h), np.inf, h), axis=0)  # NaN first, then falling
@@ -371,13 +371,14 @@ def _measure_noise(line: Line, size: np.ndarray) -> tuple[np.ndarray, np.ndarray
             if not use.any():
                 continue
             y = np.where(use, y, 0.0)
-            z = (y - y[0])[:, :, None].transpose(1, 0, 2)
+            spread = np.fmax(np.ptp(y, axis=0), np.finfo(float).tiny)  # keeps the squares in range
+            z = ((y - y[0]) / spread)[:, :, None].transpose(1, 0, 2)
             q = np.linalg.qr(s.T[:, :, None] ** np.arange(4))[0]
-            rms = np.sqrt(((z - q @ (np.swapaxes(q, 1, 2) @ z)) ** 2).sum(axis=1)[:, 0] / 8)
+            rms = spread * np.sqrt(((z - q @ (np.swapaxes(q, 1, 2) @ z)) ** 2).sum(axis=1)[:, 0] / 8)
             now = np.fmax(2 * rms, _last_bit(y))
             level = np.where(use, np.where(seen, np.minimum(level, now), now), level)
             seen |= use
-            smooth |= use & (rms < 0.25 * np.std(y, axis=0))
+            smooth |= use & (rms < 0.25 * spread * np.std(z, axis=1)[:, 0])
     return level, single, seen & ~smooth
 
 
@@ -426,10 +427,11 @@ def _plateaus(line: Line, h: np.ndarray, up: np.ndarray, down: np.ndarray) -> tu
     return np.where(flat & ~(beyond > 8 * first), np.where(np.isnan(first), 0.0, first), 0.0), flat  # a kink goes on rising
 
 
-def _grows(change: np.ndarray, h: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Whether a one-sided quotient still grows by a steady factor on the finest rungs, well above the noise."""
+def _grows(change: np.ndarray, h: np.ndarray, rounding: np.ndarray) -> np.ndarray:
+    """Whether a one-sided quotient grows by one steady factor over the finest rungs, well above rounding."""
     if len(h) < 6:
         return np.zeros(change.shape[1], dtype=bool)
     quotient = np.abs(change[-6:]) / h[-6:]
-    clear = np.abs(change[-6:]) > 100 * noise[-6:]
-    return (clear & np.isfinite(quotient)).all(axis=0) & (quotient[1:] > 1.05 * quotient[:-1]).all(axis=0)
+    factor = quotient[1:] / quotient[:-1]
+    steady = (factor.min(axis=0) > 1.05) & (factor.max(axis=0) < 1.02 * factor.min(axis=0))
+    return steady & (np.abs(change[-6:]) > 100 * rounding[-6:]).all(axis=0)

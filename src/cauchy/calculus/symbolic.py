@@ -39,7 +39,8 @@ class Unsolved(CauchyError):
 # -- from SymPy to the grammar ---------------------------------------------------------------------
 
 _CALLS = {
-    "Abs": "abs", "sign": "sign", "exp": "exp", "log": "log", "erf": "erf", "gamma": "gamma", "Max": "max", "Min": "min",
+    "Abs": "abs", "sign": "sign", "exp": "exp", "log": "log", "erf": "erf", "gamma": "gamma",
+    "Max": "max", "Min": "min",
     **{n: n for n in ("sin", "cos", "tan", "cot", "sec", "csc", "asin", "acos", "atan")},
     **{n: n for n in ("sinh", "cosh", "tanh", "asinh", "acosh", "atanh")},
 }  # fmt: skip
@@ -63,7 +64,7 @@ def tree(e: Q) -> Tree:
     if _negative(e):
         return Neg(tree(-e))
     if e.is_Mul or (e.is_Pow and e.exp.is_Rational and e.exp < 0):
-        up, down = sp.fraction(e)
+        up, down = sp.fraction(e, exact=True)
         return _product(up) if down == 1 else Op("/", _product(up), _product(down))
     if isinstance(e, sp.exp):
         return Op("^", Name("e"), tree(e.args[0]))
@@ -152,11 +153,13 @@ def _factor_zeros(h: Q, x: Q, low: Q, high: Q) -> tuple[list[Q], bool]:
     base, n = h.as_base_exp()
     if isinstance(h, sp.exp) or not h.has(x) or h.is_nonzero or h.is_positive:
         return [], True
-    if h.is_Pow and not n.has(x):
+    if h.is_Pow and n.has(x):
+        return [], True  # the domain demands a positive base
+    if h.is_Pow:
         return _factor_zeros(base, x, low, high) if n.is_positive else ([], bool(n.is_negative))
     if (p := _polynomial(h, x)) is not None:
         return [r for r, _ in p.real_roots(multiple=False)], True
-    if (points := _by_substitution(h, x)) is not None:
+    if (points := _by_substitution(h, x)) is not None or (points := _by_half_angle(h, x, low, high)) is not None:
         return points, True
     return _by_solver(h, x, low, high), False
 
@@ -181,6 +184,36 @@ def _by_substitution(h: Q, x: Q) -> list[Q] | None:
     if h.has(sp.log) and not (inner := h.subs(sp.log(x), u)).has(x) and (p := _polynomial(inner, u)) is not None:
         return [sp.exp(r) for r, _ in p.real_roots(multiple=False)]
     return None
+
+
+def _by_half_angle(h: Q, x: Q, low: Q, high: Q) -> list[Q] | None:
+    """Solutions where h is rational in the sines and cosines of k x: with t = tan(k x/2) it is rational in t.
+
+    t is one-to-one on each period without its end k x = pi, which is tried by itself.
+    """
+    angles = {e.args[0] for e in h.atoms(sp.sin, sp.cos, sp.tan, sp.cot, sp.sec, sp.csc)}
+    rates = [sp.cancel(a / x) for a in angles]
+    if not rates or not all(r.is_Rational or (r / sp.pi).is_Rational for r in rates):
+        return None
+    unit = sp.pi * sp.gcd_list([r / sp.pi for r in rates]) if rates[0].has(sp.pi) else sp.gcd_list(rates)
+    t, z = sp.symbols("t z", real=True)
+    g = h.subs(x, z / unit)
+    for name, rule in (
+        (sp.tan, lambda a: sp.sin(a) / sp.cos(a)), (sp.cot, lambda a: sp.cos(a) / sp.sin(a)),
+        (sp.sec, lambda a: 1 / sp.cos(a)), (sp.csc, lambda a: 1 / sp.sin(a)),
+    ):  # fmt: skip
+        g = g.replace(name, rule)
+    g = sp.expand_trig(g).subs({sp.sin(z): 2 * t / (1 + t**2), sp.cos(z): (1 - t**2) / (1 + t**2)})
+    p = None if g.has(z) else _polynomial(sp.fraction(sp.together(g))[0], t)
+    if p is None:
+        return None
+    base = [2 * sp.atan(r) for r, _ in p.real_roots(multiple=False)] + (
+        [sp.pi] if is_zero(h.subs(x, sp.pi / unit)) else []
+    )
+    if base and not (low.is_finite and high.is_finite):
+        raise Unsolved("infinitely many solutions")
+    turns = [math.floor(number(end * unit / (2 * sp.pi))) for end in (low, high)] if base else [0, 0]
+    return [(b + 2 * sp.pi * n) / unit for b in base for n in range(min(turns) - 1, max(turns) + 2)]
 
 
 def _by_solver(h: Q, x: Q, low: Q, high: Q) -> list[Q]:
@@ -231,7 +264,7 @@ class Analysis:
 
     @functools.cached_property
     def region(self) -> Q:
-        """Where to look. A period begins where f, f' and f'' are all different from 0, so that no point falls on its ends."""
+        """Where to look. A period begins where f, f' and f'' are not 0, so that no point falls on its ends."""
         if self.interval:
             return sp.Interval(*self.interval)
         if self.period is None:
@@ -370,7 +403,9 @@ class Analysis:
 
     def clean(self, e: Q) -> Q:
         """Derivatives away from the kinks: no point masses, no steps but sign."""
-        return e.replace(sp.DiracDelta, lambda *_: sp.S.Zero).replace(sp.Heaviside, lambda u, *_: (1 + sp.sign(u)) / 2)
+        e = e.replace(sp.DiracDelta, lambda *_: sp.S.Zero).replace(sp.Heaviside, lambda u, *_: (1 + sp.sign(u)) / 2)
+        even = lambda p: p.is_Pow and isinstance(p.base, sp.sign) and p.exp.is_even
+        return sp.expand(e).replace(even, lambda p: sp.S.One) if e.has(sp.sign) else e
 
     def answer_antiderivative(self) -> dict[str, Any]:
         F = _integrate(self.f, self.x)
@@ -415,16 +450,20 @@ class Analysis:
 
     def corner(self, k: Q, left: Piece, right: Piece, signs: list[Any]) -> dict[str, Any]:
         value = self.f.subs(self.x, k)
-        slopes = [sp.limit(p.f.diff(self.x), self.x, k, d) for p, d in ((left, "-"), (right, "+"))]
+        sides = ((left, "-"), (right, "+"))
+        slopes = [sp.limit(p.f.diff(self.x), self.x, k, d) for p, d in sides]
         before = next((s for _, b, s in signs if b == end(k)), None)
         after = next((s for a, _, s in signs if a == end(k)), None)
-        smooth = slopes[0].is_finite and is_zero(slopes[0] - slopes[1])
-        if not all(is_zero(sp.limit(p.f, self.x, k, d) - value) for p, d in ((left, "-"), (right, "+"))):
+        smooth = slopes[0] == slopes[1] or (slopes[0].is_finite and is_zero(slopes[0] - slopes[1]))
+        if not all(is_zero(sp.limit(p.f, self.x, k, d) - value) for p, d in sides):
             kind, smooth = "jump", False
         elif before is None or after is None:
             kind = "unknown"
         else:
-            kind = {(1, -1): "maximum", (-1, 1): "minimum"}.get((before, after), "inflection" if smooth else "corner")
+            turns = [
+                k for k, s in (("maximum", 1), ("minimum", -1)) if s * before >= 0 >= s * after and before != after
+            ]
+            kind = turns[0] if turns else "inflection" if smooth else "corner"
         stationary = bool(smooth) and is_zero(slopes[0])
         return self.point(k) | {"kind": kind, "slopes": [end(s) for s in slopes], "stationary": stationary}
 
@@ -464,7 +503,8 @@ class Analysis:
                 order, s = self.first_order(p.f, e)
                 even = order is not None and order % 2 == 0
                 kind = "unknown" if order is None else ("minimum" if s == 1 else "maximum") if even else "inflection"
-                points.append(self.point(e, p.f) | {"kind": kind, "order": order, "sign": s})
+                point = self.point(e, p.f) | {"kind": kind, "order": order, "sign": s}
+                points.append(point if n else point | {"y": "0", "y_value": 0.0})
         return {"points": points, "signs": signs, "complete": complete, "flat": flat}
 
     def first_order(self, f: Q, at: Q) -> tuple[int | None, int | None]:
@@ -478,7 +518,9 @@ class Analysis:
     def point(self, at: Q, f: Q | None = None) -> dict[str, Any]:
         if self.period and number(at) < 0:
             at += self.period
-        (x, xv), (y, yv) = end(at), end(sp.radsimp((self.f if f is None else f).subs(self.x, at)))
+        v = (self.f if f is None else f).subs(self.x, at)
+        forms = [v] if v.has(sp.CRootOf) else [v, sp.expand(v), sp.radsimp(v), sp.simplify(v)]
+        (x, xv), (y, yv) = end(at), end(min(forms, key=lambda e: e.count_ops()))
         return {"x": x, "x_value": xv, "y": y, "y_value": yv}
 
 
@@ -510,7 +552,12 @@ def between(low: Q, high: Q) -> Q:
 
 
 def _shortest(e: Q) -> Q:
-    return sp.expand(e) if e.is_polynomial() else min((e, sp.simplify(e), sp.factor(e)), key=lambda c: c.count_ops())
+    """The shortest of a few equal forms that bring in no new function."""
+    if e.is_polynomial():
+        return sp.expand(e)
+    heads = lambda c: {type(a) for a in c.atoms(sp.Function, sp.Piecewise)}
+    forms = [e, sp.factor(e), sp.cancel(e), sp.together(e), sp.simplify(e)]
+    return min((c for c in forms if heads(c) <= heads(e)), key=lambda c: c.count_ops())
 
 
 def _integrate(f: Q, x: Q) -> Q:
@@ -524,15 +571,27 @@ def _integrate(f: Q, x: Q) -> Q:
         g = sp.expand(f.subs({sp.Abs(u): s * u, sp.sign(u): s}))
         g = g.replace(lambda e: e.is_Pow and e.base == s and e.exp.is_Integer, lambda e: s ** (e.exp % 2))
         A, B = g.coeff(s, 0), g.coeff(s, 1)
-        if not is_zero(g - A - s * B):
-            raise Unsolved("abs inside another function")
-        G = sp.integrate(B, x)
-        F = sp.integrate(A, x) + sp.factor(G - G.subs(x, sp.solve(u, x)[0])) * sp.sign(u)
+        if is_zero(g - A - s * B):
+            G = sp.integrate(B, x)
+            F = sp.integrate(A, x) + sp.factor(G - G.subs(x, sp.solve(u, x)[0])) * sp.sign(u)
+        else:
+            F = _by_parity(f, x)
     else:
-        raise Unsolved("more than one kink")
+        F = _by_parity(f, x)
     if F.has(sp.Integral, sp.Piecewise):
         raise Unsolved("SymPy finds no elementary antiderivative")
     return F
+
+
+def _by_parity(f: Q, x: Q) -> Q:
+    """An odd f has an even antiderivative, an even f an odd one: solve for x > 0 and reflect."""
+    p = sp.Symbol("p", positive=True)
+    G = sp.integrate(f.subs(x, p), p)
+    even, odd = (is_zero(f.subs(x, -p) - k * f.subs(x, p)) for k in (1, -1))
+    if not (even or odd):
+        raise Unsolved("kinks that SymPy cannot integrate over")
+    G = (G - sp.limit(G, p, 0, "+")).subs(p, sp.Abs(x))
+    return G * sp.sign(x) if even else G
 
 
 def answer_equal(source: str, other: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -36,6 +36,7 @@ class Array(Methods):
 
     __slots__ = ("__weakref__", "_node", "_seen", "_view")
     __array_priority__ = 1000.0
+    faces: ClassVar[dict[str, Callable[..., Any]]] = {}
 
     def __init__(self, node: Node, view: View | None = None) -> None:
         self._node = node
@@ -82,6 +83,17 @@ class Array(Methods):
     @classmethod
     def __cauchy_apply__(cls, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         return apply(prim, args, params)
+
+    @classmethod
+    def face(cls, f: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorator: a function of a traced value, from a layer above, becomes one of its methods."""
+        cls.faces[f.__name__] = f
+        return f
+
+    def __getattr__(self, name: str) -> Any:
+        if name in Array.faces:
+            return Array.faces[name].__get__(self)
+        raise AttributeError(f"a traced value has no attribute {name!r}")
 
     # -- what NumPy asks -----------------------------------------------------------------------------
 

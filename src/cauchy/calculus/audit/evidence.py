@@ -371,7 +371,7 @@ def meanings(bench: Bench, x: np.ndarray, g: np.ndarray, product: bool) -> Itera
         yield "jacobian", lambda c: [(i, by_row[r, c.k], 1.0) for r, i in c.rows.items()]
         if n > 1 and m > 1:
             yield "jacobian_t", lambda c: [(i, by_column[c.k, r], 1.0) for r, i in c.rows.items()]
-    if x.ndim > 1 and bench.out.ndim > 1 and (b := x.shape[0]) == rows and b > 1 and g.size * b == n * m:
+    if x.ndim > 1 and bench.out.ndim > 1 and (b := x.shape[0]) == rows and b > 1 and g.size * b == n * m and m > b:
         block = flat.reshape(b, m // b, n // b)
 
         def batched(c: Column) -> list[tuple[int, float, float]]:

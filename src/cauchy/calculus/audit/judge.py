@@ -281,6 +281,7 @@ def bindings(pair: Claim, at: Situation) -> Iterator[tuple[Binding, str, str | N
             left.append((name, p.default is p.empty))
     spare = [n for n in names if n not in binding]
     backward = "backward" in pair.claim_name or "bwd" in pair.claim_name
+    alone = sum(needed and "cache" not in n and not _RATE.fullmatch(n) for n, needed in left) == 1
     for name, needed in left:
         if not needed:
             continue
@@ -288,9 +289,9 @@ def bindings(pair: Claim, at: Situation) -> Iterator[tuple[Binding, str, str | N
             binding[name] = ("cache", None)
         elif _RATE.fullmatch(name):
             binding[name] = ("zero", None)
-        elif not upstream and ((stateful and backward) or (_UPSTREAM.fullmatch(name) and (backward or len(left) > len(spare)))):
+        elif not upstream and ((stateful and backward and alone) or (_UPSTREAM.fullmatch(name) and (backward or len(left) > len(spare)))):
             binding[name], upstream = ("up", None), True
-        elif spare:
+        elif spare and not (stateful and backward):
             binding[name] = ("argument", spare.pop(0))
         elif name in at.extra and not _STEP.fullmatch(name):
             binding[name], doubt = ("extra", name), name

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy._core import multiarray
+from numpy._core import _multiarray_umath
 from numpy.linalg import _linalg
 
 from ... import ops as P
@@ -126,8 +126,8 @@ class Converter:
     def __getitem__(self, i: int) -> Any:
         return self._arrays[i]
 
-    def as_arrays(self, *, subok: bool = True, pyscalars: str = "convert") -> tuple[Any, ...]:
-        keep = pyscalars != "convert"
+    def as_arrays(self, *, subok: bool = True, pyscalars: str = "preserve") -> tuple[Any, ...]:
+        keep = pyscalars == "preserve"
         return tuple(x if keep and type(x) in (int, float) else a for x, a in zip(self._args, self._arrays, strict=True))
 
     def result_type(self, *extra: Any, ensure_inexact: bool = False) -> Any:
@@ -155,7 +155,7 @@ SUBSTITUTES: dict[int, Any] = {
         (np.array, array),
         (np.zeros, zeros),
         (np.empty, zeros),
-        (multiarray._array_converter, Converter),
+        (_multiarray_umath._array_converter, Converter),
         (_linalg._makearray, _makearray),
         (_linalg._umath_linalg, types.SimpleNamespace(inv=_inverse)),
         (_linalg._multi_dot_matrix_chain_order, _linalg._multi_dot_matrix_chain_order),  # reads shapes alone
