@@ -18,6 +18,6 @@ from .calculus.variable import Variable
 from .errors import CauchyError, DomainError, InternalError, NoRule, NotProved, ParseError, Refused, ShapeError, TraceError
 from .graph import Graph
 from .proof import Proof, Verdict
-from .trace import trace
+from .trace import load, trace
 
 __version__ = "0.1.0"

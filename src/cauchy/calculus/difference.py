@@ -99,15 +99,13 @@ def difference(
     at = as_point(x)
     h = _step(step, at)
     along = [_elementwise(f, at)] if elementwise else lines(f, at)
-    parts = [_quotient(line, climb(line), method, h) for line in along]
-    shape = along[0].shape if elementwise else along[0].shape + at.shape
+    parts = [_differentiate(line, method, h, climb(line)) for line in along]
 
-    def together(i: int) -> np.ndarray:
-        columns = [np.reshape(p[i], along[0].shape) for p in parts]
+    def whole(name: str) -> np.ndarray:
+        columns = [np.reshape(getattr(p, name), along[0].shape) for p in parts]
         return columns[0] if elementwise else gather(columns, at.shape)
 
-    value, truncation, rounding, steps, stuck, kind, by_complex = (together(i) for i in range(7))
-    single = at.dtype == np.float32 and not np.any(np.abs(value) > np.finfo(np.float32).max)
+    value, truncation, rounding, steps, stuck, kind, by_complex = (whole(n) for n in _Part.__dataclass_fields__)
     if stuck.all() and value.size:
         raise DomainError(
             f"step: x + h == x for h = {h:g}",
@@ -116,11 +114,11 @@ def difference(
         )
     calls = sum(line.count for line in along)
     return Difference(
-        value=value.astype(np.float32) if single else value,
+        value=value.astype(np.float32) if at.dtype == np.float32 else value,
         truncation=truncation,
         rounding=rounding,
         step=steps,
-        why=_why(method, h, stuck, by_complex, shape),
+        why=_why(method, h, stuck, by_complex),
         method=method,
         stuck=stuck,
         kind=kind,
@@ -157,7 +155,7 @@ def _elementwise(f: Callable[[Any], Any], x: np.ndarray) -> Line:
 
 @dataclass(frozen=True)
 class _Part:
-    """The answer along one line; arrays of one number for each component."""
+    """The answer along one line: one number for each component."""
 
     value: np.ndarray
     truncation: np.ndarray
@@ -168,35 +166,254 @@ class _Part:
     by_complex: np.ndarray
 
 
-def _differentiate(line: Line, method: Method, h: float | None) -> _Part:
-    rungs = climb(line)
-    best, error, rounding, step, kind = (
-        a.ravel() for a in (s := rungs.slope, s.value, s.error, s.rounding, s.step, s.kind)[1:]
-    )
+def _differentiate(line: Line, method: Method, h: float | None, rungs: Rungs) -> _Part:
+    s = rungs.slope
+    best, error, kind = s.value.ravel(), s.error.ravel(), s.kind.ravel()
     never = np.zeros(best.shape, dtype=bool)
+    if method == "complex":
+        return _complex_alone(line, best, error, kind, h)
     if h is None and method in ("auto", "richardson"):
-        value, taken = best, never
+        value, step, taken = best, s.step.ravel(), never
         if method == "auto":
-            size = COMPLEX_STEP * np.where(line.x == 0, 1.0, np.abs(line.x))
+            size = _complex_size(line)
             other = _complex(line, size)
             taken = (kind == "smooth") & (np.abs(other - best) <= error)
             value, step = np.where(taken, other, best), np.where(taken, size, step)
-        return _Part(value, np.fmax(error - rounding, 0.0), np.fmin(rounding, error), step, never, kind, taken)
-    if method == "complex":
-        return _complex_alone(line, rungs, h)
-    if method in ("auto", "richardson"):
-        method = "richardson"
+        rounding = np.fmin(s.rounding.ravel(), error)
+        return _Part(value, np.where(np.isinf(error), np.inf, error - rounding), rounding, step, never, kind, taken)
 
-    quotients, noises = _along(rungs, method)
-    target = np.where(kind == "kink", {"forward": s.right.ravel(), "backward": s.left.ravel()}.get(method, best), best)
+    formula = "central" if method == "auto" else method
+    order = ORDER[formula]
+    sides = {"forward": s.right.ravel(), "backward": s.left.ravel()}
+    target = np.where(kind == "kink", sides.get(formula, best), best)
+    quotients, noises = _rungs_by(formula, line, rungs)
     away = np.abs(quotients - target)
     clear = away > 4 * (noises + error)
     cut = np.where(clear, away, 0.0)  # the truncation of each rung, continued below the noise by its power of h
     for k in range(1, len(cut)):
-        below = cut[k - 1] * (rungs.h[k] / rungs.h[k - 1]) ** ORDER[method]
+        below = cut[k - 1] * (rungs.h[k] / rungs.h[k - 1]) ** order
         cut[k] = np.where(clear[k], cut[k], np.where(np.isfinite(below), below, 0.0))
     if h is None:
-        score = np.where(np.isfinite(quotients + cut + noises), cut + noises, np.inf)
-        k = np.argmin(score, axis=0)[None]
-        value, cut, noise, step = (np.take_along_axis(np.broadcast_to(a, cut.shape), k, 0)[0] for a in (quotients, cut, noises, rungs.h))
-        return _Part(value, cut + error, noise, step, never, kind, never)
+        total = np.where(np.isfinite(quotients + cut + noises), cut + noises, np.inf)
+        k = np.argmin(total, axis=0)[None]
+        value, cut, rounding, step = (
+            np.take_along_axis(np.broadcast_to(a, total.shape), k, 0)[0] for a in (quotients, cut, noises, rungs.h)
+        )
+        return _Part(value, cut + error, rounding, step, never, kind, never)
+
+    value, rounding, stuck = _as_written(formula, line, h, s.noise.ravel(), target)
+    off = np.abs(value - target)
+    k = np.sum(rungs.h >= h, axis=0) - 1  # the smallest rung not below h
+    k = np.broadcast_to(np.maximum(k, 0), cut.shape[1:])[None]
+    near, rung = (np.take_along_axis(np.broadcast_to(a, cut.shape), k, 0)[0] for a in (cut, rungs.h))
+    model = 0.0 if formula == "richardson" else near * (h / rung) ** order
+    cut = np.where(off > rounding + error, off, model) + error
+    return _Part(value, cut, rounding, np.full(best.shape, h), stuck, kind, never)
+
+
+def _rungs_by(formula: str, line: Line, rungs: Rungs) -> tuple[np.ndarray, np.ndarray]:
+    """The quotients on all rungs, and their rounding."""
+    at, wide = line.at_x, rungs.ahead + rungs.behind
+    if formula == "forward":
+        return (rungs.up - at) / rungs.ahead, 2 * rungs.noise / rungs.ahead
+    if formula == "backward":
+        return (at - rungs.down) / rungs.behind, 2 * rungs.noise / rungs.behind
+    return (rungs.up - rungs.down) / wide, 2 * rungs.noise / wide
+
+
+def _as_written(
+    formula: str, line: Line, h: float, noise: np.ndarray, slope: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The textbook formula in f's own arithmetic, with the rounding to be expected, and where x + h == x."""
+    seen: list[np.ndarray] = []
+    shift = np.zeros_like(line.x)  # |actual step - h| / h, from rounding x + h
+    stuck = np.zeros(line.x.shape, dtype=bool)
+
+    def at(h: float) -> np.ndarray:
+        nonlocal shift, stuck
+        point = line.round(line.x + h)
+        if h:
+            stuck = stuck | (point == line.x)
+            shift = np.maximum(shift, np.abs((point - line.x) / h - 1))
+        seen.append(line.raw(point))
+        return seen[-1]
+
+    def central(h: float) -> np.ndarray:
+        return (at(h) - at(-h)) / (2 * h)
+
+    with np.errstate(all="ignore"):
+        if formula == "forward":
+            value = (at(h) - at(0.0)) / h
+        elif formula == "backward":
+            value = (at(0.0) - at(-h)) / h
+        elif formula == "central":
+            value = central(h)
+        else:
+            first, second, third = central(h), central(h / 2), central(h / 4)
+            value = (16 * (4 * third - second) / 3 - (4 * second - first) / 3) / 15
+        largest = np.max(np.abs(np.stack(seen)), axis=0).astype(np.float64)
+        level = np.fmax(noise, np.finfo(seen[0].dtype).eps * largest)
+        rounding = NOISES[formula] * level / h + np.abs(slope) * shift
+    stuck = np.broadcast_to(stuck, value.shape)
+    return np.where(stuck, np.nan, value.astype(np.float64)), rounding, stuck
+
+
+def _complex_size(line: Line) -> np.ndarray:
+    return COMPLEX_STEP * np.where(line.x == 0, 1.0, np.abs(line.x))
+
+
+def _complex(line: Line, size: np.ndarray) -> np.ndarray:
+    """Im f(x + i size) / size, NaN where f takes no complex numbers."""
+    line.count += 1
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+            y = np.asarray(line.phi((line.x + 1j * size).reshape(line.form)[()]))
+            if y.shape == line.shape and y.dtype.kind in "fiubc":
+                return np.imag(y).ravel() / size
+    except _NOT_COMPLEX:
+        pass
+    return np.full(line.at_x.size, np.nan)
+
+
+def _complex_alone(line: Line, best: np.ndarray, error: np.ndarray, kind: np.ndarray, h: float | None) -> _Part:
+    limit = _complex(line, _complex_size(line))
+    size = _complex_size(line) if h is None else np.full(line.x.shape, h)
+    value = limit if h is None else _complex(line, size)
+    if np.isnan(limit[np.isfinite(best)]).any():
+        raise DomainError(
+            f"f: gives no numbers at the complex point {line.x[0]:g} + ih",
+            why="the complex step needs a function written with operations that take complex numbers",
+            fix='use method="auto"',
+        )
+    if (np.abs(limit - best) > 6 * error).any():
+        raise DomainError(
+            f"f: the complex step says {limit[np.argmax(np.abs(limit - best))]:.6g}, real steps {best[np.argmax(np.abs(limit - best))]:.6g}",
+            why="f is not analytic as it is written: it has an abs, a maximum, a comparison, a conj or a cast to real",
+            fix='use method="auto"',
+        )
+    never = np.zeros(best.shape, dtype=bool)
+    step = np.broadcast_to(size, best.shape)
+    return _Part(value, np.abs(value - limit), error, step, never, kind, ~never)
+
+
+def _why(method: str, h: float | None, stuck: np.ndarray, by_complex: np.ndarray) -> str:
+    if stuck.any():
+        return say("difference.stuck", count=int(stuck.sum()), size=stuck.size)
+    if h is not None:
+        return say("difference.given")
+    if method == "complex":
+        return say("difference.complex")
+    if method in ("auto", "richardson"):
+        return say("difference.confirmed" if by_complex.all() else "difference.mixed" if by_complex.any() else "difference.ladder")
+    return say("difference.balance")
+
+
+@dataclass(frozen=True)
+class StepStudy(Result):
+    """The error of a difference quotient against its step, one row for each of `steps` (falling).
+
+    `values` as the formula gives them; the estimates `truncation` and `rounding`; `errors` against `truth` (given, or the best
+    value known: then `truth_error` estimates its own error); `stuck` where x + h == x, and the quotient is 0 whatever f is;
+    `best_step`, the step of least error. Estimates, no bounds.
+    """
+
+    method: Method
+    steps: np.ndarray
+    values: np.ndarray
+    truncation: np.ndarray
+    rounding: np.ndarray
+    errors: np.ndarray
+    stuck: np.ndarray
+    best_step: float
+    truth: float
+    truth_error: float
+
+    def __str__(self) -> str:
+        head = [say(f"difference.{word}") for word in ("step", "value", "error", "truncation", "rounding")]
+        lines = ["  ".join(f"{w:>{n}}" for w, n in zip(head, (10, 24, 10, 10, 10), strict=True))]
+        for h, v, e, t, r, s in zip(
+            self.steps, self.values, self.errors, self.truncation, self.rounding, self.stuck, strict=True
+        ):
+            note = "  x + h == x" if s else "  *" if h == self.best_step else ""
+            lines.append(f"{h:10.3e}  {float(v)!r:>24}  {e:10.2e}  {t:10.2e}  {r:10.2e}{note}")
+        return "\n".join(lines)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the valley: the error and its two estimated parts against the step, on logarithmic axes (needs matplotlib)."""
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            ax = plt.subplots()[1]
+        for y, style, label in (
+            (self.errors, "o-", "error"),
+            (self.truncation, "--", "truncation (estimate)"),
+            (self.rounding, ":", "rounding (estimate)"),
+        ):
+            ax.loglog(self.steps, np.where((y > 0) & ~self.stuck, y, np.nan), style, label=label, markersize=3)
+        if self.stuck.any():
+            ax.axvspan(self.steps[-1], self.steps[self.stuck].max(), alpha=0.15, color="tab:red", label="x + h == x")
+        ax.axvline(self.best_step, color="0.7", lw=1, zorder=0)
+        ax.set(xlabel="step h", ylabel="error", title=f"{self.method} difference")
+        ax.legend()
+        return ax
+
+
+def step_study(
+    f: Callable[[Any], Any],
+    x: Any,
+    method: Literal["forward", "backward", "central", "complex", "richardson"] = "forward",
+    *,
+    steps: Sequence[float] | np.ndarray | None = None,
+    truth: float | None = None,
+) -> StepStudy:
+    """The valley: how the error of a difference quotient of f at the number x falls with the step, and rises again.
+
+    steps: positive numbers, any order (default: four per decade from max(1, |x|) down past the last step that moves x). truth: the exact
+    derivative if known; else the best value that `difference` finds. Raises `ShapeError` unless x and f(x) are single numbers.
+
+    >>> v = step_study(np.sin, 1.0, "central", truth=np.cos(1.0))
+    >>> 1e-6 < v.best_step < 1e-4, bool(v.stuck[-1]), bool(v.stuck[0])
+    (True, True, False)
+    """
+    started = time.perf_counter()
+    if method not in ORDER:
+        raise DomainError(f"method: wanted one of {', '.join(ORDER)}, got {method!r}")
+    at = as_point(x)
+    best = difference(f, at)
+    if best.value.shape != ():
+        raise ShapeError(
+            f"x, f: wanted a number and a number, got shapes {at.shape} and {best.value.shape[: best.value.ndim - at.ndim]}",
+            why="a valley is drawn for one derivative",
+            fix="fix all but one component: step_study(lambda t: f(...t...), x[i])",
+        )
+    if steps is None:
+        top, eps = max(1.0, abs(float(at))), float(np.finfo(at.dtype).eps)
+        h = top * 10.0 ** -np.arange(0, -np.log10(eps) + 1.5, 0.25)
+    else:
+        h = np.sort(np.unique(as_point(steps, "steps").ravel()))[::-1]
+    if not (h > 0).all():
+        raise DomainError(f"steps: wanted positive numbers, got {h.min()}")
+    line = lines(f, at)[0]
+    rungs = climb(line)
+    parts = [_differentiate(line, method, float(t), rungs) for t in h]
+    values, truncation, rounding = (np.array([getattr(p, n).item() for p in parts]) for n in ("value", "truncation", "rounding"))
+    stuck = np.array([p.stuck.item() for p in parts])
+    values = np.where(stuck, 0.0, values)
+    exact = float(best.value) if truth is None else float(truth)
+    errors = np.abs(values - exact)
+    usable = np.where(stuck | np.isnan(errors), np.inf, errors)
+    return StepStudy(
+        method=method,
+        steps=h,
+        values=values,
+        truncation=truncation,
+        rounding=rounding,
+        errors=errors,
+        stuck=stuck,
+        best_step=float(h[np.argmin(usable)]) if np.isfinite(usable).any() else float("nan"),
+        truth=exact,
+        truth_error=float(best.error) if truth is None else 0.0,
+        estimates={"truncation": truncation, "rounding": rounding},
+        cost={"evaluations": line.count + best.cost["evaluations"], "seconds": time.perf_counter() - started},
+    )

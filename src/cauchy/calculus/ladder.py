@@ -201,6 +201,16 @@ class Line:
         y[~(np.isfinite(y) & finite)] = np.nan
         return y
 
+    def raw(self, point: np.ndarray) -> np.ndarray:
+        """f at one point in its own float type; NaN where undefined."""
+        self.count += 1
+        try:
+            with np.errstate(all="ignore"):
+                y = real(self.phi(self.argument(point))).ravel()
+        except _UNDEFINED:
+            y = np.full(self.at_x.size, np.nan)
+        return y if y.dtype.kind == "f" else y.astype(np.float64)
+
     def many(self, points: np.ndarray) -> np.ndarray:
         return np.array([self(p) for p in points]).reshape(len(points), self.at_x.size)
 
@@ -258,7 +268,9 @@ def climb(line: Line, scale: float | None = None) -> Rungs:
         unit = np.where(single | (line.dtype is np.float32), 2.0**-23, 2.0**-52)
         jump, flat = _plateaus(line, h, up, down)
         staircase = flat & (jump > 0)
-        stuck = staircase & (jump > np.fmax(4 * unit * np.abs(at), np.finfo(float).tiny))
+        # stairs no higher than the rounding of what f reaches nearby are noise (log(1 + x²) at 1e-8); higher ones are meant
+        largest = np.fmax(np.nanmax(np.abs(samples), axis=0, initial=0.0, where=np.isfinite(samples)), np.abs(at))
+        stuck = staircase & (jump > np.fmax(4 * unit * largest, np.finfo(float).tiny))
         rough = patternless & (level > 1000 * unit * np.abs(at))
         level = np.fmax(level, np.where(staircase, jump, 0.0))
 
@@ -339,7 +351,7 @@ def _choose(h: np.ndarray, d: np.ndarray, n: np.ndarray, power: int) -> tuple[np
         noise[p, p:] = (1 + w) * noise[p - 1, p:] + w * noise[p - 1, p - 1 : -1]
         # what the last extrapolation and the last rung changed: both are larger than what is still to come
         gap[p] = np.abs(table[p] - table[p - 1]) / 4
-        gap[p, 1:] = np.maximum(gap[p, 1:], np.abs(table[p, 1:] - table[p, :-1]) / 4)
+        gap[p, 1:] = np.maximum(gap[p, 1:], np.abs(table[p, 1:] - table[p, :-1]) / RATIO ** (p + 1))
         gap[p, p] = np.nan
     error = np.where(np.isnan(gap + table), np.inf, noise + gap)
     # Lepskii: an answer may differ from every answer of a smaller step by no more than the two errors.

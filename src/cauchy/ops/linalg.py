@@ -30,3 +30,4 @@ svdvals = linear_algebra("svdvals")
 qr = linear_algebra("qr", outputs=2)  # mode reduced
 pinv = linear_algebra("pinv")  # rcond
 lstsq = linear_algebra("lstsq")  # rcond; the solution
+lstsq_report = linear_algebra("lstsq_report", outputs=3)  # rcond; residuals, rank, singular values

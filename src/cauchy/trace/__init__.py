@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import ops as P
 from ..errors import CauchyError, Site, TraceError
 from ..graph import INPUT, Graph, Node
 from .array import Array, apply, as_array, contains_traced, is_traced, wrap
 from .context import _LIBRARIES, _OURS, recording, same_bits, state
-from .rescue import rescued
+from .rescue import generators, random_state, rescued
 from .tree import leaves, map_leaves, rebuild
 
-__all__ = ["Array", "apply", "as_array", "call", "is_traced", "outputs_of", "recording", "trace", "wrap"]
+__all__ = ["Array", "apply", "as_array", "call", "is_traced", "load", "outputs_of", "recording", "trace", "wrap"]
 
 
 def check_input(x: Any, name: str, *, real: bool = False) -> Any:
@@ -64,13 +67,15 @@ def _naming_the_line() -> Iterator[None]:
 
 def call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run f on traced arguments; random draws inside are refused."""
-    before = np.random.get_state(legacy=False)
+    sources = generators(f)
+    before = random_state(sources)
     with _naming_the_line():
         out = rescued(f)(*args, **kwargs)
-    after = np.random.get_state(legacy=False)
-    if before["state"]["pos"] != after["state"]["pos"] or before["gauss"] != after["gauss"] or not np.array_equal(before["state"]["key"], after["state"]["key"]):
+    if random_state(sources) != before:
+        code = getattr(getattr(f, "__func__", f), "__code__", None)
         raise TraceError(
-            f"`{getattr(f, '__name__', f)}` draws from np.random",
+            f"`{getattr(f, '__name__', f)}` draws random numbers",
+            where=Site(code.co_filename, code.co_firstlineno) if code else None,
             why="it would be another function at each call, and the derivative that of no function",
             fix="draw the sample outside and pass it in as an argument",
         )
@@ -123,6 +128,18 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
             if n.origin is not None and not same_bits(n.value, n.origin):
                 n.origin = None
         return Graph(tuple(inputs), outputs, tuple(state.guards), getattr(f, "__name__", "f"), tuple(names))
+
+
+def load(path: str | Path) -> Graph:
+    """The graph that `graph.save(path)` wrote. Plain data: loading runs no code.
+
+    Raises `CauchyError` for a file that is no saved graph.
+    """
+    try:
+        data = json.loads(Path(path).read_text("utf-8"))
+        return Graph.from_data(data, P.BY_NAME)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as e:
+        raise CauchyError(f"{path} is not a saved graph", why=f"{type(e).__name__}: {e}") from None
 
 
 def _parameter_names(f: Any, count: int) -> list[str]:

@@ -153,6 +153,18 @@ class Array(Methods):
     def strides(self) -> tuple[int, ...]:
         return np.asarray(self.value).strides
 
+    @property
+    def flags(self) -> Any:
+        return np.asarray(self.value).flags
+
+    # t[()], t[...], t[None], as NumPy's scalars have them; with `__getitem__` Python would iterate over a scalar
+    __iter__: Any = None
+
+    def __getitem__(self, key: Any) -> Any:
+        from .indexing import getitem
+
+        return getitem(self, key)
+
     # -- Python's questions: each answer that decides something is a guard ------------------------------
 
     def _fail(self, what: str, *, why: str = "", fix: str = "") -> NoReturn:
@@ -250,11 +262,6 @@ class NDArray(InPlace, Array):
 
     def __iter__(self) -> Iterator[Array]:
         return (self[i] for i in range(len(self)))
-
-    def __getitem__(self, key: Any) -> Any:
-        from .indexing import getitem
-
-        return getitem(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         from .indexing import assign

@@ -12,11 +12,13 @@ and what they cannot trace raises.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import dis
 import functools
 import math
+import random
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -25,8 +27,9 @@ import scipy.special
 
 from .. import ops as P
 from ..errors import TraceError
-from .array import Array, as_array, contains_traced, is_traced, wrap
+from .array import as_array, contains_traced, is_traced, wrap
 from .context import _LIBRARIES, _OURS, constant, state, user_site
+from .functions.registry import FUNCTIONS
 
 
 class Namespace:
@@ -47,6 +50,53 @@ class Namespace:
 
     def __repr__(self) -> str:
         return repr(self.__dict__["_module"])
+
+
+# NumPy functions whose argument is a sequence of arrays, not an array written as a sequence
+_SEQUENCES = frozenset(
+    "concatenate concat stack vstack hstack dstack column_stack row_stack block select meshgrid broadcast_arrays multi_dot ix_ choose".split()
+)
+
+
+def _converted(x: Any, depth: int) -> Any:
+    """Lists and arrays of objects that hold traced values, as traced arrays."""
+    if is_traced(x) or not contains_traced(x):
+        return x
+    return as_array(x) if depth == 0 or not isinstance(x, (list, tuple)) else type(x)(_converted(v, depth - 1) for v in x)
+
+
+class Listening:
+    """A NumPy function or ufunc that also takes lists of traced values, of which NumPy would make arrays of objects."""
+
+    def __init__(self, original: Any) -> None:
+        self.__dict__.update(_original=original, __wrapped__=original, __doc__=original.__doc__)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        original = self.__dict__["_original"]
+        depth = int(original.__name__ in _SEQUENCES)
+        return original(*[_converted(a, depth) for a in args], **{k: _converted(v, depth) for k, v in kwargs.items()})
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_original"], name)
+
+    def __eq__(self, other: Any) -> bool:
+        return other is self or other is self.__dict__["_original"]
+
+    def __hash__(self) -> int:
+        return hash(self.__dict__["_original"])
+
+    def __repr__(self) -> str:
+        return repr(self.__dict__["_original"])
+
+
+class NumpyNamespace(Namespace):
+    """numpy or numpy.linalg, whose functions listen."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = super().__getattr__(name)
+        if isinstance(found, np.ufunc) or found in FUNCTIONS if isinstance(found, Hashable) else False:
+            found = self.__dict__["_ours"].setdefault(name, Listening(found))
+        return found
 
 
 def traced(original: Callable[..., Any], ours: Callable[..., Any]) -> Callable[..., Any]:
@@ -216,8 +266,10 @@ _NUMPY: dict[str, Any] = {
 _SPECIAL_SPACE = Namespace(scipy.special, _SPECIAL)
 _LINALG_SPACE = Namespace(scipy.linalg, _LINALG)
 
+_NUMPY_LINALG = NumpyNamespace(np.linalg, {})
 MODULES: dict[int, Any] = {
-    id(np): Namespace(np, _NUMPY),
+    id(np): NumpyNamespace(np, _NUMPY | {"linalg": _NUMPY_LINALG}),
+    id(np.linalg): _NUMPY_LINALG,
     id(math): Namespace(math, {k: traced(getattr(math, k), f) for k, f in _MATH_OURS.items() if hasattr(math, k)}),
     id(scipy.special): _SPECIAL_SPACE,
     id(scipy.linalg): _LINALG_SPACE,
@@ -245,6 +297,37 @@ class Globals(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         return self.live[name]
+
+
+def generators(f: Any) -> list[Any]:
+    """The sources of random numbers that f captured: in cells, globals, or its object's attributes."""
+    owner, f = getattr(f, "__self__", None), getattr(f, "__func__", f)
+    if isinstance(f, functools.partial):
+        return generators(f.func) + [v for v in (*f.args, *f.keywords.values()) if isinstance(v, _SOURCES)]
+    held: list[Any] = list(vars(owner).values()) if hasattr(owner, "__dict__") and not isinstance(owner, types.ModuleType) else []
+    if isinstance(f, types.FunctionType):
+        held += [f.__globals__.get(n) for n in _names(f.__code__)]
+        for cell in f.__closure__ or ():
+            with contextlib.suppress(ValueError):  # a name not bound yet
+                held.append(cell.cell_contents)
+    elif hasattr(f, "__dict__"):
+        held += vars(f).values()
+    return [v for v in held if isinstance(v, _SOURCES)]
+
+
+_SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
+
+
+def random_state(sources: list[Any]) -> list[Any]:
+    """A fingerprint of the sources and of the two global ones, to see whether anything was drawn."""
+    return [random.getstate(), *map(_state, (np.random.mtrand._rand, *sources))]
+
+
+def _state(source: Any) -> Any:
+    if isinstance(source, random.Random):
+        return source.getstate()
+    state = source.bit_generator.state if isinstance(source, np.random.Generator) else source.get_state(legacy=False)
+    return [(k, v.tobytes() if isinstance(v, np.ndarray) else v) for k, v in (*state["state"].items(), *state.items()) if k != "state" or not isinstance(v, dict)]
 
 
 class World:

@@ -11,7 +11,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -77,14 +77,15 @@ def derivative_of(value: Callable[..., Any], *, order: int = 1) -> Callable[[F],
 
 def underlying(obj: Any) -> Any:
     """The plain function behind decorators, `np.vectorize`, and just-in-time compilers."""
-    for _ in range(20):
-        for attribute in ("__wrapped__", "py_func", "pyfunc", "__func__"):
-            inner = inspect.getattr_static(obj, attribute, None)
-            if callable(inner) or attribute in getattr(obj, "__dict__", {}):
-                obj = getattr(obj, attribute)
-                break
-        else:
-            return obj
+    for _ in range(20):  # a wrapper may wrap itself
+        if isinstance(obj, MethodType):
+            obj = obj.__func__
+            continue
+        kept = getattr(obj, "__dict__", {})
+        inner = next((kept[a] for a in ("__wrapped__", "py_func", "pyfunc") if callable(kept.get(a))), None)
+        if inner is None:
+            break
+        obj = inner
     return obj
 
 

@@ -8,6 +8,7 @@ with it as elementwise derivative, gradient of the sum, of the mean, diagonal, J
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import math
 import random
@@ -19,12 +20,12 @@ import numpy as np
 
 from ...errors import CauchyError
 from ..ladder import Slope, slope
-from .discover import Claim
+from .discover import Claim, underlying
 
 Path = tuple[Any, ...]  # ("argument", "x"), ("argument", "params", "W1"), ("attribute", "W"), ("joint", "x", "y")
 
-COMPONENTS = 12  # of a variable, compared in each situation
-OUTPUTS = 40  # of the function, watched in each comparison
+COMPONENTS = 8  # of a variable, compared in each situation
+OUTPUTS = 16  # of the function, watched in each comparison
 SAME = 1e-6  # relative: what rounding, single precision inside a claim, and guards such as 1e-8 may change
 CLOSE = 2e-3  # of the largest derivative: more than rounding, less than a wrong formula
 
@@ -64,30 +65,31 @@ def call(fn: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     """Call by parameter name, also where a parameter is positional-only, starred, or left to its default."""
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
-    for p in signature(fn).parameters.values():
-        if p.kind is p.VAR_POSITIONAL:
-            args += arguments.get(p.name, ())
-        elif p.kind is p.VAR_KEYWORD:
-            kwargs |= arguments.get(p.name, {})
-        elif p.name not in arguments:
-            if p.default is p.empty:
-                raise Unusable(f"nothing to pass for the parameter {p.name!r}")
-        elif p.kind is p.KEYWORD_ONLY or len(args) < _position(fn, p.name):
-            kwargs[p.name] = arguments[p.name]
+    gap = False
+    plain = underlying(fn)
+    for name, kind, needed in _parameters(plain, inspect.ismethod(fn)):
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            args += arguments.get(name, ())
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            kwargs |= arguments.get(name, {})
+        elif name not in arguments:
+            if needed:
+                raise Unusable(f"nothing to pass for the parameter {name!r}")
+            gap = True
+        elif gap or kind is inspect.Parameter.KEYWORD_ONLY:
+            kwargs[name] = arguments[name]
         else:
-            args.append(arguments[p.name])
+            args.append(arguments[name])
     return attempt(fn, *args, **kwargs)
 
 
-def signature(fn: Callable[..., Any]) -> inspect.Signature:
+@functools.lru_cache(maxsize=1000)
+def _parameters(fn: Callable[..., Any], bound: bool) -> list[tuple[str, Any, bool]]:
     try:
-        return inspect.signature(fn)
+        found = list(inspect.signature(fn).parameters.values())
     except (ValueError, TypeError) as problem:
         raise Unusable(str(problem)) from problem
-
-
-def _position(fn: Callable[..., Any], name: str) -> int:
-    return list(signature(fn).parameters).index(name)
+    return [(p.name, p.kind, p.default is p.empty) for p in found[bound:]]
 
 
 def duplicate(value: Any, depth: int = 0) -> Any:

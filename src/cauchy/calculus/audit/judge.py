@@ -28,7 +28,7 @@ _UPSTREAM = re.compile(
 )
 _STEP = re.compile(r"h|dx|dt|eps|epsilon|delta_?x|step(_?size)?|tol")
 _RATE = re.compile(r"lr|learning_?rate|eta|rate|alpha")
-_RECORDED = 5  # situations of each pair that are used
+_RECORDED = 4  # situations of each pair that are used
 
 Binding = dict[str, tuple[str, Any]]
 

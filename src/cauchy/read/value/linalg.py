@@ -35,4 +35,5 @@ rules = {
     P.qr: lambda a, *, mode: tuple(np.linalg.qr(a, mode=mode)),
     P.pinv: lambda a, *, rcond: np.linalg.pinv(a, rcond),
     P.lstsq: lambda a, b, *, rcond: np.linalg.lstsq(a, b, rcond=rcond)[0],
+    P.lstsq_report: lambda a, b, *, rcond: tuple(np.linalg.lstsq(a, b, rcond=rcond)[1:]),
 }

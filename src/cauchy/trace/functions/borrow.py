@@ -41,7 +41,9 @@ def borrowed(function: Any) -> Callable[..., Any]:
 
 @functools.cache
 def _retarget(f: types.FunctionType) -> types.FunctionType:
-    ours = types.FunctionType(f.__code__, _namespace(f.__globals__["__name__"]), f.__name__, f.__defaults__, f.__closure__)
+    ours = types.FunctionType(
+        f.__code__, _namespace(f.__globals__["__name__"]), f.__name__, f.__defaults__, f.__closure__
+    )
     ours.__kwdefaults__ = f.__kwdefaults__
     return ours
 
@@ -128,7 +130,9 @@ class Converter:
 
     def as_arrays(self, *, subok: bool = True, pyscalars: str = "preserve") -> tuple[Any, ...]:
         keep = pyscalars == "preserve"
-        return tuple(x if keep and type(x) in (int, float) else a for x, a in zip(self._args, self._arrays, strict=True))
+        return tuple(
+            x if keep and type(x) in (int, float) else a for x, a in zip(self._args, self._arrays, strict=True)
+        )
 
     def result_type(self, *extra: Any, ensure_inexact: bool = False) -> Any:
         given = [x if type(x) in (int, float) else a.dtype for x, a in zip(self._args, self._arrays, strict=True)]

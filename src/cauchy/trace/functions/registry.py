@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def write_out(out: Any, result: Any) -> Any:
     return out
 
 
-def refuse(what: str, why: str = "", fix: str = "") -> None:
+def refuse(what: str, why: str = "", fix: str = "") -> NoReturn:
     raise TraceError(what, where=user_site(), why=why, fix=fix)
 
 

@@ -6,7 +6,6 @@ cheap to transpose; index arrays are used only where the order is irregular (`re
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -19,7 +18,9 @@ from .borrow import borrow, filled
 from .registry import axes, implements, refuse, write_out
 
 borrow(np.moveaxis, np.rollaxis, np.expand_dims, np.matrix_transpose, np.linalg.matrix_transpose)
-borrow(np.stack, np.unstack, np.vstack, np.hstack, np.dstack, np.column_stack, np.atleast_1d, np.atleast_2d, np.atleast_3d)
+borrow(
+    np.stack, np.unstack, np.vstack, np.hstack, np.dstack, np.column_stack, np.atleast_1d, np.atleast_2d, np.atleast_3d
+)
 borrow(np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit)
 borrow(np.flip, np.fliplr, np.flipud, np.rot90, np.append, np.insert, np.delete, np.resize)
 borrow(np.tril, np.triu, np.linalg.diagonal, np.linalg.trace, np.apply_along_axis, np.apply_over_axes, np.trim_zeros)
@@ -37,9 +38,19 @@ def static(x: Any) -> Any:
     if not is_traced(x):
         return x
     if x.dtype.kind not in "iub":
-        refuse(f"a traced {x.dtype} decides a shape or an order", "NumPy takes integers here", "convert it: x.astype(int)")
+        refuse(
+            f"a traced {x.dtype} decides a shape or an order", "NumPy takes integers here", "convert it: x.astype(int)"
+        )
     guard(x.node, x.value)
     return x.value
+
+
+def into(v: Any, dtype: np.dtype[Any]) -> Array:
+    """v as assignment into an array of this dtype casts it; a derivative must not vanish in the cast."""
+    if contains_traced(v) and (v := as_array(v)).dtype.kind == "f" and dtype.kind != "f":
+        why = "NumPy would round them towards zero, and every derivative with them"
+        refuse(f"traced {v.dtype} values are written into an array of {dtype}", why, "make the array with dtype=float")
+    return as_array(v, dtype)
 
 
 def alias(x: Array) -> Array:
@@ -188,7 +199,9 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
 
 
 @implements(np.concatenate)
-def concatenate(arrays: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+def concatenate(
+    arrays: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
+) -> Any:
     xs = [as_array(a) for a in arrays]
     axis = static(axis)
     # NumPy's own answer for empty arrays of these shapes: its dtype, and its errors
@@ -205,7 +218,9 @@ def concatenate(arrays: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any = 
 def block(arrays: Any) -> Any:
     def depth(a: Any) -> int:
         if type(a) is tuple:
-            raise TypeError("arrays is a tuple. Only lists can be used to arrange blocks, and np.block does not allow implicit conversion from tuple to ndarray.")
+            raise TypeError(
+                "arrays is a tuple. Only lists can be used to arrange blocks, and np.block does not allow implicit conversion from tuple to ndarray."
+            )
         if type(a) is list and not a:
             raise ValueError("List depths are mismatched or a list is empty")
         return 1 + depth(a[0]) if type(a) is list else 0
@@ -234,7 +249,9 @@ def tile(A: Any, reps: Any) -> Any:
         return np.copy(x)
     apart = tuple(n for pair in zip((1,) * x.ndim, x.shape, strict=True) for n in pair)
     wide = tuple(n for pair in zip(reps, x.shape, strict=True) for n in pair)
-    return _merged(np.broadcast_to(np.reshape(x, apart), wide), tuple(r * n for r, n in zip(reps, x.shape, strict=True)))
+    return _merged(
+        np.broadcast_to(np.reshape(x, apart), wide), tuple(r * n for r, n in zip(reps, x.shape, strict=True))
+    )
 
 
 @implements(np.repeat)
@@ -298,7 +315,10 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
     # NumPy pads the positions along each axis: this validates the arguments, and says what goes where
     shape = np.pad(np.broadcast_to(np.zeros((), bool), x.shape), pad_width, mode, **kwargs).shape
     if isinstance(pad_width, dict):
-        pairs = [(w, w) if isinstance(w, int) else w for w in (pad_width.get(i, pad_width.get(i - x.ndim, 0)) for i in range(x.ndim))]
+        pairs = [
+            (w, w) if isinstance(w, int) else w
+            for w in (pad_width.get(i, pad_width.get(i - x.ndim, 0)) for i in range(x.ndim))
+        ]
     else:
         pairs = np.broadcast_to(pad_width, (x.ndim, 2)).tolist()
     if mode != "constant":
@@ -308,9 +328,9 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
         return np.copy(x) if x is array else x
     key = tuple(slice(b, b + n) for (b, _), n in zip(pairs, x.shape, strict=True))
     if np.ndim(values(fill)) == 0:
-        blank = P.broadcast_to(as_array(fill, x.dtype), shape=shape)
+        blank = P.broadcast_to(into(fill, x.dtype), shape=shape)
         return P.setitem(blank, x, key=key)
-    fill = as_array(fill, x.dtype)
+    fill = into(fill, x.dtype)
     fill = np.broadcast_to(fill, (x.ndim, 2))
     for i, (before, after) in enumerate(pairs):
         sides = [(before, fill[i, 0]), (after, fill[i, 1])]
@@ -369,7 +389,9 @@ def diagflat(v: Any, k: Any = 0) -> Any:
 @implements(np.fill_diagonal)
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     if not is_traced(a):
-        refuse("np.fill_diagonal of a plain array with a traced value", "it cannot take one", "np.diag(v) + off_diagonal")
+        refuse(
+            "np.fill_diagonal of a plain array with a traced value", "it cannot take one", "np.diag(v) + off_diagonal"
+        )
     if a.ndim < 2:
         raise ValueError("array must be at least 2-d")
     if a.ndim == 2:
@@ -380,7 +402,7 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
         step, end = 1 + int(np.cumprod(a.shape[:-1]).sum()), None
     count = len(range(a.size)[:end:step])
     flat = P.reshape(a, shape=(a.size,))
-    written = P.setitem(flat, np.resize(as_array(val, a.dtype), count), key=(slice(None, end, step),))
+    written = P.setitem(flat, np.resize(into(val, a.dtype), count), key=(slice(None, end, step),))
     a._assign(P.reshape(written, shape=a.shape))
 
 
@@ -411,6 +433,3 @@ def _root(x: Any) -> Any:
     while is_traced(x) and x._view is not None:
         x = x._view.base
     return x
-
-
-Arrangement = Callable[[Array], Array]
