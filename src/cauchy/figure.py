@@ -47,14 +47,15 @@ def style() -> Iterator[None]:
     """The project's look for every figure that is made, and drawn, inside the `with`. Needs matplotlib."""
     try:
         import matplotlib as mpl
+        from cycler import cycler
         from matplotlib import font_manager
     except ImportError as e:
         raise CauchyError("a figure needs matplotlib", fix='pip install "cauchy-calculus[plot]"') from e
     if not any(font.name == _FONT for font in font_manager.fontManager.ttflist):
         with resources.as_file(resources.files("cauchy") / "fonts" / "cauchy-sans-sc.otf") as path:
             font_manager.fontManager.addfont(path)
-    cycle = mpl.cycler(color=[BLUE, RED, GREEN, ORANGE, GRAY])
-    with mpl.rc_context(_STYLE | {"axes.prop_cycle": cycle}):
+    rc: Any = _STYLE | {"axes.prop_cycle": cycler(color=[BLUE, RED, GREEN, ORANGE, GRAY])}
+    with mpl.rc_context(rc):
         yield
 
 
@@ -136,7 +137,7 @@ def terminal(
     if left < 0 < right:
         zero = round(column(0.0)) // 2
         for line in cells:
-            line[zero] = {" ": "┊", "┄": "┼"}.get(line[zero], line[zero])
+            line[zero] = "┊" if line[zero] == " " else "┼" if line[zero] == "┄" else line[zero]
     for mx, my, sign in marks:
         if left <= mx <= right and low <= my <= high:
             cells[round(row(my)) // 4][round(column(mx)) // 2] = sign

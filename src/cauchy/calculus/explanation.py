@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import math
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +21,7 @@ from .expression import Expression
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
 
 class Number(NamedTuple):
     """A point of the extended line: the exact formula (None where it has no short one) and the nearest double."""
@@ -41,7 +43,7 @@ class Number(NamedTuple):
 
 
 class Point(NamedTuple):
-    """A point of the graph: `kind` is maximum, minimum, inflection, corner, jump or unknown; `proved` is said of both."""
+    """A point of the graph; `kind` is maximum, minimum, inflection, corner, jump or unknown."""
 
     x: Number
     y: Number
@@ -174,7 +176,7 @@ class Explanation(Result):
             return ""
         if not parts:
             return word("domain_empty")
-        touching = all(a[1].value == b[0].value for a, b in zip(parts, parts[1:], strict=False))
+        touching = all(a[1].value == b[0].value for a, b in itertools.pairwise(parts))
         first, last = parts[0], parts[-1]
         whole = math.isinf(first[0].value) and math.isinf(last[1].value)
         cyclic = self.period is not None and math.isclose(last[1].value - first[0].value, self.period.value)
@@ -226,7 +228,9 @@ class Explanation(Result):
         with np.errstate(all="ignore"):
             columns = [xs, self.function(xs), *([self.derivative(xs)] if self.derivative else [])]
         names = [self.variable, f"f({self.variable})", f"f′({self.variable})"]
-        show = lambda v: f"{v:.6g}".replace("-", "−") if math.isfinite(v) else "–" if math.isnan(v) else str(Number(None, v))
+        show = lambda v: (
+            f"{v:.6g}".replace("-", "−") if math.isfinite(v) else "–" if math.isnan(v) else str(Number(None, v))
+        )
         return [f"{n:<6}" + "".join(f"{show(float(v)):>11}" for v in c) for n, c in zip(names, columns, strict=False)]
 
     # -- pictures ----------------------------------------------------------------------------------
@@ -273,10 +277,16 @@ class Explanation(Result):
     def plot(self) -> Figure:
         """f above f' where things happen, with the stationary points marked. Needs matplotlib."""
         x, y, window = self._curve(1601)
-        y = np.where((y >= window[0] - 4 * (window[1] - window[0])) & (y <= window[1] + 4 * (window[1] - window[0])), y, np.nan)
+        y = np.where(
+            (y >= window[0] - 4 * (window[1] - window[0])) & (y <= window[1] + 4 * (window[1] - window[0])), y, np.nan
+        )
         word = lambda key: say(f"explain.{key}", self.lang)
         with figure.style():
-            f, axes = figure.new(2, 1, size=(7.0, 6.0), sharex=True, height_ratios=[2, 1]) if self.derivative else figure.new()
+            f, axes = (
+                figure.new(2, 1, size=(7.0, 6.0), sharex=True, height_ratios=[2, 1])
+                if self.derivative
+                else figure.new()
+            )
             top = axes[0] if self.derivative else axes
             top.plot(x, y, color=figure.BLUE)
             top.set_ylim(*window)
@@ -306,11 +316,17 @@ class Explanation(Result):
                 with np.errstate(all="ignore"):
                     slope = np.asarray(self.derivative(x), dtype=float)
                 seen = slope[np.isfinite(slope)]
-                a, b = (np.quantile(seen, [0.05, 0.95]) if seen.size else (-1.0, 1.0))
-                cut = (np.nan_to_num(slope, nan=np.inf) > b + 3 * (b - a)) | (np.nan_to_num(slope, nan=-np.inf) < a - 3 * (b - a))
+                a, b = np.quantile(seen, [0.05, 0.95]) if seen.size else (-1.0, 1.0)
+                cut = (np.nan_to_num(slope, nan=np.inf) > b + 3 * (b - a)) | (
+                    np.nan_to_num(slope, nan=-np.inf) < a - 3 * (b - a)
+                )
                 low.plot(x, np.where(cut & (b > a), np.nan, slope), color=figure.ORANGE)
                 low.axhline(0, color=figure.GRAY, linewidth=1)
-                zero = [p.x.value for p in self.marked() if p.kind in ("maximum", "minimum", "inflection") and p.slopes is None]
+                zero = [
+                    p.x.value
+                    for p in self.marked()
+                    if p.kind in ("maximum", "minimum", "inflection") and p.slopes is None
+                ]
                 low.plot(zero, np.zeros(len(zero)), "o", color=figure.GRAY, markersize=5, zorder=5)
                 low.set_ylabel(f"$f'({self.variable})$")
             low.set_xlabel(f"${self.variable}$")
@@ -334,7 +350,11 @@ class Explanation(Result):
                 | ({"slopes": [number(s) for s in p.slopes]} if p.slopes else {})
                 for p in found.points
             ]
-            return {"points": points, "proved": found.proved, "everywhere": [[number(a), number(b)] for a, b in found.flat]}
+            return {
+                "points": points,
+                "proved": found.proved,
+                "everywhere": [[number(a), number(b)] for a, b in found.flat],
+            }
 
         extent = lambda found: {"state": found[0], "value": found[1] and number(found[1])}
         return {

@@ -330,9 +330,15 @@ def _has_bars(t: Tree) -> bool:
 def _side_by_side(t: Op, right: str) -> bool:
     """Can the product be written without a sign, and still be read in one way?"""
     left = t.left.right if isinstance(t.left, Op) and t.left.op == "*" else t.left
-    if isinstance(left, Num):
-        plain_letters = not (right[0] in "eE" and right[1:2].isdigit())
-        return right[0] in "(√" or (right[0].isalpha() and plain_letters)
+    match left:
+        case Num():
+            return right[0] in "(√" or (right[0].isalpha() and not (right[0] in "eE" and right[1:2].isdigit()))
+        case Name():
+            return right[0] == "(" and left.name not in "fghFGH"
+        case Op(op="^"):
+            return right[0] == "(" and _small(left.right) is not None
+        case Op(op="+" | "-"):
+            return right[0] == "("
     return False
 
 

@@ -349,17 +349,23 @@ def _choose(h: np.ndarray, d: np.ndarray, n: np.ndarray, power: int) -> tuple[np
         w = 1 / (t[:-p] / t[p:] - 1)
         table[p, p:] = table[p - 1, p:] + w * (table[p - 1, p:] - table[p - 1, p - 1 : -1])
         noise[p, p:] = (1 + w) * noise[p - 1, p:] + w * noise[p - 1, p - 1 : -1]
-        # what the last extrapolation and the last rung changed: both are larger than what is still to come
-        gap[p] = np.abs(table[p] - table[p - 1]) / 4
-        gap[p, 1:] = np.maximum(gap[p, 1:], np.abs(table[p, 1:] - table[p, :-1]) / RATIO ** (p + 1))
-        gap[p, p] = np.nan
+        # what is still to come: less than the last extrapolation changed, and less than the last rung changed times the
+        # rate at which these changes fall (Aitken), which is not trusted beyond half the digits that theory promises
+        across, down = np.abs(table[p] - table[p - 1]), np.abs(np.diff(table[p], axis=0, prepend=np.nan))
+        rate = 2 * down / np.roll(down, 1, axis=0)
+        rate[: p + 2] = 1.0
+        gap[p] = np.maximum(across / 4, down * np.clip(rate, RATIO ** (-power * (p + 1) / 2), 1.0))
     error = np.where(np.isnan(gap + table), np.inf, noise + gap)
-    # Lepskii: an answer may differ from every answer of a smaller step by no more than the two errors.
+    # Lepskii: an answer may differ from every answer of a smaller step by no more than the two errors. And what has not
+    # converged at a smaller step has not at a larger one, whatever it looks like (a bounded f: D -> 0 as h grows).
     entry = np.argmin(error, axis=0)[None]
-    here, its = np.take_along_axis(table, entry, 0)[0], 2 * np.take_along_axis(error, entry, 0)[0]
-    low = np.fmax.accumulate((here - its)[::-1], axis=0)[::-1]
-    high = np.fmin.accumulate((here + its)[::-1], axis=0)[::-1]
+    here, its, its_noise = (np.take_along_axis(a, entry, 0)[0] for a in (table, error, noise))
+    low = np.fmax.accumulate((here - 2 * its)[::-1], axis=0)[::-1]
+    high = np.fmin.accumulate((here + 2 * its)[::-1], axis=0)[::-1]
+    open_ = np.where((its > 8 * its_noise) & np.isfinite(its), its, 0.0)
+    open_ = np.maximum.accumulate(open_[::-1], axis=0)[::-1]
     error[:, :-1] = np.fmax(error[:, :-1], np.fmax(table[:, :-1] - high[1:], low[1:] - table[:, :-1]))
+    error[:, :-1] = np.fmax(error[:, :-1], open_[1:])
     best = np.argmin(error.reshape(-1, m), axis=0)[None]
     value, error, noise = (np.take_along_axis(a.reshape(-1, m), best, 0)[0] for a in (table, error, noise))
     step = np.take_along_axis(np.broadcast_to(h, d.shape), best % rungs, 0)[0]

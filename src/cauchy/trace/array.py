@@ -4,7 +4,7 @@ An `Array` is a handle on an immutable node. Assignment (`x[i] = v`, `x += v`) m
 new node; a view keeps its base and re-reads it, so aliases see each other's writes as NumPy's do.
 
 Traps this file is built around: `__array__` would lose gradients silently, so only constants have one;
-zero-dimensional values have no `__len__`/`__getitem__`, so `np.array([t, t])` makes an array of objects whose
+zero-dimensional values have no `__len__`, so `np.array([t, t])` makes an array of objects whose
 elements are still traced; a `__getitem__` that never raises IndexError would loop for ever.
 """
 
@@ -157,14 +157,6 @@ class Array(Methods):
     def flags(self) -> Any:
         return np.asarray(self.value).flags
 
-    # t[()], t[...], t[None], as NumPy's scalars have them; with `__getitem__` Python would iterate over a scalar
-    __iter__: Any = None
-
-    def __getitem__(self, key: Any) -> Any:
-        from .indexing import getitem
-
-        return getitem(self, key)
-
     # -- Python's questions: each answer that decides something is a guard ------------------------------
 
     def _fail(self, what: str, *, why: str = "", fix: str = "") -> NoReturn:
@@ -215,6 +207,14 @@ class Array(Methods):
 
     def __hash__(self) -> int:
         self._fail("a traced value cannot be a dictionary key or a member of a set", fix="key by position instead")
+
+    # a scalar is indexable by (), None and ... alone; NumPy asks for the length, finds none, and so never unpacks it
+    __iter__ = None
+
+    def __getitem__(self, key: Any) -> Any:
+        from .indexing import getitem
+
+        return getitem(self, key)
 
     def item(self, *args: Any) -> NoReturn:
         self._fail(".item() of a traced value", why="a Python number carries no derivative", fix="index it: x[i]")

@@ -105,6 +105,8 @@ def dispatch(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict
 def _call(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     kwargs = {k: v for k, v in kwargs.items() if not (k in ("casting", "order", "subok") and v in ("same_kind", "K", True))}
     dtype = kwargs.pop("dtype", None)
+    if isinstance(dtype, type(np.dtype)):  # a class such as np.dtypes.Float64DType
+        dtype = dtype()
     if dtype is not None and np.dtype(dtype).kind == "f":
         inputs = tuple(as_array(x, dtype) for x in inputs)
     elif dtype is not None:

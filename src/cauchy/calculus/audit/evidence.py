@@ -107,6 +107,8 @@ def numbers(raw: Any) -> np.ndarray:
     """A real array, or `Unusable`."""
     if raw is None:
         raise Unusable("None")
+    if not isinstance(raw, (int, float, np.generic, list, tuple)) and not hasattr(raw, "__array_namespace__"):
+        raise Unusable(f"a {type(raw).__name__}")  # a table of pandas would turn into an array, but is no derivative
     array = attempt(np.asarray, raw)
     if array.dtype.kind not in "fiub" or array.size == 0:
         raise Unusable(f"{type(raw).__name__} (dtype {array.dtype}, shape {array.shape})")

@@ -48,6 +48,8 @@ class Meaning:
 def judge(pair: Claim, recorder: Recorder, instances: list[Any], seconds: float) -> dict[str, Any] | None:
     """The report on one claim as plain data; None for abstract methods, which claim nothing."""
     start = time.monotonic()
+    if any(getattr(f, "__isabstractmethod__", False) for f in (pair.value, pair.claim)):
+        return None
     report = _head(pair)
     trouble: list[str] = []
     undefined = 0
@@ -291,6 +293,7 @@ def bindings(pair: Claim, at: Situation) -> Iterator[tuple[Binding, str, str | N
             binding[name] = ("zero", None)
         elif not upstream and ((stateful and backward and alone) or (_UPSTREAM.fullmatch(name) and (backward or len(left) > len(spare)))):
             binding[name], upstream = ("up", None), True
+            doubt = doubt or (None if _UPSTREAM.fullmatch(name) else name)
         elif spare and not (stateful and backward):
             binding[name] = ("argument", spare.pop(0))
         elif name in at.extra and not _STEP.fullmatch(name):
@@ -309,7 +312,7 @@ def bindings(pair: Claim, at: Situation) -> Iterator[tuple[Binding, str, str | N
 
 def _leaves(raw: Any, bench: Bench) -> Iterator[list[tuple[str, np.ndarray]]]:
     """The arrays a claim returned, under every way to take them apart."""
-    if isinstance(raw, dict):
+    if type(raw) is dict:
         yield [(str(k), numbers(v)) for k, v in raw.items() if v is not None]
         return
     whole: list[tuple[str, np.ndarray]] = []
@@ -499,7 +502,7 @@ def _decide(
 
     ranked = sorted(table.values(), key=preference)
     for m in ranked:
-        if m.tally.fits():
+        if m.tally.fits() and (m.tally.agree >= 3 or not doubts):
             misfed = m.via == "output" and inputs == "recorded" and _fed_with_input(pair, recorder)
             score = m.via not in ("", "output")
             status, reason = ("refuted", "fed_input") if misfed else ("undecided", "scores") if score else ("agrees", "")

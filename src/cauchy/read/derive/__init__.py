@@ -84,8 +84,10 @@ def push(outputs: Sequence[Node], tangents: Mapping[Node, Array]) -> list[Array 
 
 
 def _push_node(n: Node, ts: list[Any]) -> Any:
+    if all(t is None for t in ts):
+        return None
     if n.prim is P.item:
-        return None if ts[0] is None else ts[0][n.params["index"]]
+        return ts[0][n.params["index"]]
     y, args = wrap(n), [_operand(a) for a in n.args]
     if n.prim is P.custom:
         return n.params["fn"].push(ts, y, args)

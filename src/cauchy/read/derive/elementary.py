@@ -34,7 +34,8 @@ def _where(chosen: np.ufunc) -> Select:
 partials[P.add] = (lambda y, a, b: 1.0, lambda y, a, b: 1.0)
 partials[P.subtract] = (lambda y, a, b: 1.0, lambda y, a, b: -1.0)
 partials[P.multiply] = (lambda y, a, b: b, lambda y, a, b: a)
-partials[P.divide] = (lambda y, a, b: 1.0 / b, lambda y, a, b: -y / b)
+# np.divide: a constant b may be a Python 0, for which `/` raises instead of giving inf
+partials[P.divide] = (lambda y, a, b: np.divide(1.0, b), lambda y, a, b: -y / b)
 partials[P.power] = (_power_base, _power_exponent)
 partials[P.negative] = (lambda y, x: -1.0,)
 partials[P.positive] = (lambda y, x: 1.0,)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import Refused
+from ...trace.array import is_traced
 from .shape import unbroadcast
 from .vocabulary import Joint, P, bilinear, linearize, transpose
 
@@ -194,7 +195,8 @@ transpose[P.einsum] = Joint(_einsum_back)
 
 
 def _vector(x: Any) -> Any:
-    return x if np.ndim(x) else np.reshape(x, (1,))
+    # np.convolve takes a number for an array of one
+    return x if np.ndim(x) else P.reshape(x, shape=(1,)) if is_traced(x) else np.reshape(x, (1,))
 
 
 def _full(g: Any, a: Any, v: Any, start: int) -> Any:
@@ -260,20 +262,23 @@ def _read_triangle(x: Any, lower: bool, unit_diagonal: bool) -> Any:
     return _lower(x, -k) if lower else _upper(x, k)
 
 
-def _triangular_matrix(t: Any, y: Any, a: Any, b: Any, *, lower: bool, trans: bool, unit_diagonal: bool) -> Any:
-    read = _read_triangle(t, lower, unit_diagonal)
-    change = (_T(read) if trans else read) @ y
-    return -P.solve_triangular(a, change, lower=lower, trans=trans, unit_diagonal=unit_diagonal)
+def _triangular(a: Any, b: Any, vector: bool, **how: bool) -> Any:
+    return _drop(P.solve_triangular(a, _column(b), **how)) if vector else P.solve_triangular(a, b, **how)
 
 
-def _triangular_back(g: Any, y: Any, a: Any, b: Any, *, lower: bool, trans: bool, unit_diagonal: bool) -> Any:
-    return P.solve_triangular(a, g, lower=lower, trans=not trans, unit_diagonal=unit_diagonal)
+def _triangular_matrix(t: Any, y: Any, a: Any, b: Any, **how: bool) -> Any:
+    read = _read_triangle(t, how["lower"], how["unit_diagonal"])
+    return -_triangular(a, _applied(_T(read) if how["trans"] else read, y, b.ndim == 1), b.ndim == 1, **how)
 
 
-def _triangular_matrix_back(g: Any, y: Any, a: Any, b: Any, *, lower: bool, trans: bool, unit_diagonal: bool) -> Any:
-    s = _triangular_back(g, y, a, b, lower=lower, trans=trans, unit_diagonal=unit_diagonal)
-    left, right = (y, s) if trans else (s, y)
-    return -_read_triangle(_outer(left, right, b.ndim == 1), lower, unit_diagonal)
+def _triangular_back(g: Any, y: Any, a: Any, b: Any, **how: bool) -> Any:
+    return _triangular(a, g, b.ndim == 1, **how | {"trans": not how["trans"]})
+
+
+def _triangular_matrix_back(g: Any, y: Any, a: Any, b: Any, **how: bool) -> Any:
+    s = _triangular_back(g, y, a, b, **how)
+    left, right = (y, s) if how["trans"] else (s, y)
+    return -_read_triangle(_outer(left, right, b.ndim == 1), how["lower"], how["unit_diagonal"])
 
 
 linearize[P.solve_triangular] = (
@@ -292,26 +297,158 @@ def _polynomial_det(a: Any) -> Any:
     """det a without a division (Bird 2011), so that its derivatives of every order exist at singular a too.
 
     Turned first to a = U S V^T with U, V held constant, the value of S is diagonal, and the polynomial
-    sums products of singular values, all of one sign: nothing cancels.
+    sums products of singular values, all of one sign: nothing cancels. O(n^4).
     """
     n = a.shape[-1]
     u, _, vh = P.svd(P.stop_gradient(a), full_matrices=False)
     turned = _T(u) @ a @ _T(vh)
-    f = turned
-    eye = np.eye(n, dtype=a.dtype)
+    f, later, eye = turned, np.tri(n, k=-1, dtype=a.dtype), np.eye(n, dtype=a.dtype)
     for _ in range(n - 1):
-        d = _diagonal(f)
-        later = P.sum(d, axis=-1, keepdims=True) - P.cumsum(d, axis=-1) if n else d
-        f = (_upper(f, 1) - _row(later) * eye) @ turned
-    sign = P.rint(P.det(u) * P.det(vh)) * (-1.0) ** (n - 1)
-    return sign * _at(f, Ellipsis, 0, 0)
+        f = (_upper(f, 1) - _row(_diagonal(f) @ later) * eye) @ turned
+    return P.rint(P.det(u) * P.det(vh)) * (-1.0) ** (n - 1) * _at(f, Ellipsis, 0, 0)
 
 
-def _det(t: Any, y: Any, a: Any) -> Any:
-    # y a^-T is the cofactor matrix to full relative precision as long as the last pivot, which cancels in
-    # it, is not exactly 0 (Stewart, "On the adjugate matrix", 1998)
+def _cofactors(y: Any, a: Any) -> Any:
+    """The derivative of det as a matrix.
+
+    det(a) a^-T has full relative precision as long as the last pivot, which cancels in it, is not
+    exactly 0 (Stewart, "On the adjugate matrix", 1998). Which form is used is a guard of the graph.
+    """
     if a.shape[-1] == 0:
-        return P.sum(t, axis=(-2, -1), keepdims=False)
+        return np.zeros_like(a)
     if not P.any(P.equal(y, 0.0), axis=None, keepdims=False):
-        return y * P.sum(_T(P.inv(a)) * t, axis=(-2, -1), keepdims=False)
-    return None
+        return _column(_column(y)) * _T(P.inv(a))
+    from . import pull
+
+    x = P.identity(a)
+    d = _polynomial_det(x)
+    return pull({d.node: P.add(P.multiply(d, 0.0), 1.0)}, [x.node])[0]
+
+
+def _inverse_or_nan(a: Any) -> Any:
+    singular = P.equal(P.det(a), 0.0)
+    hole = _column(_column(singular))
+    safe = P.where(hole, np.eye(a.shape[-1], dtype=a.dtype), a)
+    return P.where(hole, math.nan, P.inv(safe))
+
+
+def _trace_of_product(a: Any, b: Any) -> Any:
+    return P.sum(_T(a) * b, axis=(-2, -1), keepdims=False)
+
+
+linearize[P.det] = (lambda t, y, a: P.sum(_cofactors(y, a) * t, axis=(-2, -1), keepdims=False),)
+linearize[P.slogdet] = (
+    lambda t, y, a: (np.zeros_like(y[0]), _trace_of_product(_inverse_or_nan(a), t)),
+)
+
+# -- decompositions --------------------------------------------------------------------------------
+
+
+def _cholesky(t: Any, y: Any, a: Any, *, upper: bool) -> Any:
+    # d L = L Phi(L^-1 dA L^-T), Phi taking the lower triangle with half the diagonal
+    low = _T(y) if upper else y
+    inner = P.solve(low, _T(P.solve(low, _symmetric(t, lower=not upper))))
+    change = low @ (_lower(inner, -1) + _lower(_upper(inner)) * 0.5)
+    return _T(change) if upper else change
+
+
+def _reciprocal_gaps(values: Any) -> Any:
+    """1 / (v_j - v_i), 0 on the diagonal; NaN where two values are equal to rounding: vectors of theirs are arbitrary."""
+    n = values.shape[-1]
+    gap = _row(values) - _column(values)
+    size = P.max(P.absolute(values), axis=-1, keepdims=True) if n else values
+    equal = P.less_equal(P.absolute(gap), _column(size * (n * float(np.finfo(values.dtype).eps))))
+    own = np.eye(n, dtype=bool)
+    return P.where(own, 0.0, 1.0 / P.where(equal, math.nan, gap))
+
+
+def _eigh(t: Any, y: Any, a: Any, *, uplo: str) -> Any:
+    w, v = y
+    inner = _T(v) @ _symmetric(t, uplo.upper() == "L") @ v
+    return _diagonal(inner), v @ (_reciprocal_gaps(w) * inner)
+
+
+def _eigvalsh(t: Any, y: Any, a: Any, *, uplo: str) -> Any:
+    v = P.eigh(a, uplo=uplo)[1]
+    return P.sum(v * (_symmetric(t, uplo.upper() == "L") @ v), axis=-2, keepdims=False)
+
+
+def _svd(t: Any, y: Any, a: Any, *, full_matrices: bool) -> Any:
+    m, n = a.shape[-2:]
+    if full_matrices and m != n:
+        raise Refused(
+            "differentiate",
+            P.svd,
+            f"with full_matrices=True a matrix of shape {(m, n)} gets {abs(m - n)} singular vectors that it does not determine",
+            fix="np.linalg.svd(a, full_matrices=False)",
+        )
+    u, s, vh = y
+    v = _T(vh)
+    inner = _T(u) @ t @ v
+    rows, columns = _column(s), _row(s)
+    # 1 / (s_j^2 - s_i^2), factored: squares would double the relative error of a small gap
+    f = _reciprocal_gaps(s) * P.where(np.eye(s.shape[-1], dtype=bool), 1.0, 1.0 / (rows + columns))
+    du = u @ (f * (inner * columns + rows * _T(inner)))
+    dv = v @ (f * (rows * inner + _T(inner) * columns))
+    if m > n:
+        tv = t @ v
+        du = du + (tv - u @ (_T(u) @ tv)) / columns
+    if n > m:
+        tu = _T(t) @ u
+        dv = dv + (tu - v @ (_T(v) @ tu)) / columns
+    return du, _diagonal(inner), _T(dv)
+
+
+def _svdvals(t: Any, y: Any, a: Any) -> Any:
+    u, _, vh = P.svd(a, full_matrices=False)
+    return P.sum(u * (t @ _T(vh)), axis=-2, keepdims=False)
+
+
+def _qr(t: Any, y: Any, a: Any, *, mode: str) -> Any:
+    # of the first k columns a_1 = Q R_1; the others are carried along by R = Q^T A
+    q, r = y
+    k = r.shape[-2]
+    left, r1 = _at(t, Ellipsis, slice(0, k)), _at(r, Ellipsis, slice(0, k))
+    x = _T(P.solve(_T(r1), _T(left)))
+    inner = _T(q) @ x
+    low = _lower(inner, -1)
+    skew = low - _T(low)
+    return q @ (skew - inner) + x, _upper(_T(q) @ t - skew @ r)
+
+
+def _pinv(t: Any, p: Any, a: Any, *, rcond: Any) -> Any:
+    # where the rank is constant (Golub & Pereyra 1973)
+    tt, pt = _T(t), _T(p)
+    right = tt - tt @ a @ p
+    left = tt - p @ (a @ tt)
+    return p @ (pt @ right) + left @ pt @ p - p @ t @ p
+
+
+def _pseudoinverse(a: Any, rcond: Any) -> Any:
+    # with the cut-off that np.linalg.lstsq means by the same argument
+    eps = float(np.finfo(a.dtype).eps)
+    return P.pinv(a, rcond=eps * max(a.shape[-2:]) if rcond is None else max(float(rcond), eps))
+
+
+def _lstsq(t: Any, x: Any, a: Any, b: Any, *, rcond: Any) -> Any:
+    p, vector = _pseudoinverse(a, rcond), b.ndim == 1
+    rest = b - _applied(a, x, vector)
+    px = _applied(_T(p), x, vector)
+    tx = _applied(_T(t), px, vector)
+    return (
+        _applied(p, _applied(_T(p), _applied(_T(t), rest, vector), vector) - _applied(t, x, vector), vector)
+        + tx - _applied(p, _applied(a, tx, vector), vector)
+    )
+
+
+linearize[P.cholesky] = (_cholesky,)
+linearize[P.eigh] = (_eigh,)
+linearize[P.eigvalsh] = (_eigvalsh,)
+linearize[P.svd] = (_svd,)
+linearize[P.svdvals] = (_svdvals,)
+linearize[P.qr] = (_qr,)
+linearize[P.pinv] = (_pinv,)
+linearize[P.lstsq] = (
+    _lstsq,
+    lambda t, x, a, b, *, rcond: _applied(_pseudoinverse(a, rcond), t, b.ndim == 1),
+)

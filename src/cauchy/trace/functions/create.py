@@ -12,10 +12,10 @@ from ..array import as_array, is_traced
 from ..context import guard, user_site
 from .borrow import borrow
 from .registry import FUNCTIONS, implements, refuse, write_out
-from .shape import into, static, values
+from .shape import into, static, unboxed, values
 
 borrow(np.select, np.piecewise, np.polyval, np.vander, np.fix, np.angle, np.real_if_close, np.iscomplex, np.isreal)
-borrow(np.isclose, np.allclose, np.array_equiv, np.isposinf, np.isneginf, np.common_type)
+borrow(np.allclose, np.array_equiv, np.isposinf, np.isneginf, np.common_type)
 borrow(np.linspace, np.logspace, np.geomspace, np.polyadd, np.polysub, np.polyder, np.polyint)
 
 
@@ -167,6 +167,20 @@ def imag(val: Any) -> Any:
 
 
 # -- questions -------------------------------------------------------------------------------------------
+
+
+@implements(np.isclose)
+def isclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False) -> Any:
+    x, y = _element(a), _element(b)
+    if type(y) is int:
+        y = float(y)
+    elif type(y) is not float:
+        y = as_array(y, np.result_type(as_array(y).dtype, 1.0))
+    near = np.less_equal(abs(x - y), atol + rtol * abs(y))
+    result = np.logical_or(np.logical_and(near, np.isfinite(y)), np.equal(x, y))
+    if equal_nan:
+        result = np.logical_or(result, np.logical_and(np.isnan(x), np.isnan(y)))
+    return unboxed(result)
 
 
 @implements(np.array_equal)

@@ -16,7 +16,7 @@ from ..array import Array, as_array, is_traced
 from .borrow import borrow
 from .create import refused
 from .registry import axes, implements, refuse, write_out
-from .shape import static
+from .shape import static, unboxed
 
 borrow(np.diff, np.ediff1d, np.gradient, np.trapezoid, np.unwrap, np.cov, np.corrcoef)
 borrow(np.nanmean, np.nanvar, np.nanstd, np.nanmax, np.nanmin, np.nancumsum, np.nancumprod)
@@ -123,8 +123,7 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
     result = np.mean(ordered[..., (n - 1) // 2 : n // 2 + 1], axis=-1)
     if x.dtype.kind == "f":
         last = ordered[..., -1]  # NaN sorts last
-        result = P.where(np.isnan(last), last, result)
-        result = result if result.ndim else result[()]
+        result = unboxed(P.where(np.isnan(last), last, result))
     return write_out(out, _kept(result, x, reduced) if keepdims is True else result)
 
 
@@ -174,8 +173,7 @@ def quantile(
         result = _between(ordered[previous], ordered[following], t)
     if x.dtype.kind == "f":
         last = ordered[-1]  # NaN sorts last
-        result = P.where(np.isnan(last), last, result)
-        result = result if result.ndim else result[()]
+        result = unboxed(P.where(np.isnan(last), last, result))
     return write_out(out, _kept(result, x, reduced, q.ndim) if keepdims else result)
 
 
@@ -242,7 +240,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     # right of the last knot, left of the first, on it
     result = np.where(np.less(at, 0), left, np.where(np.greater(x, xp[n - 1]), right, inner))
     result = np.where(np.isnan(x), x, result)
-    return result if x.ndim else result[()]
+    return unboxed(result)
 
 
 # -- running sums ----------------------------------------------------------------------------------------

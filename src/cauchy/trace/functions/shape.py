@@ -45,6 +45,11 @@ def static(x: Any) -> Any:
     return x.value
 
 
+def unboxed(x: Array) -> Array:
+    """A zero-dimensional array as a scalar: NumPy's x[()]."""
+    return x if x.ndim or isinstance(x.value, np.generic) else P.getitem(x, key=())
+
+
 def into(v: Any, dtype: np.dtype[Any]) -> Array:
     """v as assignment into an array of this dtype casts it; a derivative must not vanish in the cast."""
     if contains_traced(v) and (v := as_array(v)).dtype.kind == "f" and dtype.kind != "f":
@@ -218,9 +223,7 @@ def concatenate(
 def block(arrays: Any) -> Any:
     def depth(a: Any) -> int:
         if type(a) is tuple:
-            raise TypeError(
-                "arrays is a tuple. Only lists can be used to arrange blocks, and np.block does not allow implicit conversion from tuple to ndarray."
-            )
+            raise TypeError("arrays is a tuple. Only lists can be used to arrange blocks")
         if type(a) is list and not a:
             raise ValueError("List depths are mismatched or a list is empty")
         return 1 + depth(a[0]) if type(a) is list else 0
@@ -287,9 +290,8 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     for s, i in pairs:
         shifts[i] += int(s)
     out = x
-    for i, s in shifts.items():
-        s %= x.shape[i] or 1
-        if s:
+    for i, offset in shifts.items():
+        if s := offset % (x.shape[i] or 1):
             lead = (slice(None),) * i
             parts = P.getitem(out, key=(*lead, slice(-s, None))), P.getitem(out, key=(*lead, slice(None, -s)))
             out = P.concatenate(*parts, axis=i)

@@ -1,0 +1,1 @@
+from .symbolic import symbolic
