@@ -5,6 +5,7 @@ Matplotlib is optional and imported here alone. No pyplot, no backend, no global
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import math
 from collections.abc import Iterable, Iterator
@@ -40,6 +41,11 @@ _STYLE: dict[str, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "cauchy",
 }
+
+
+def available() -> bool:
+    """Is matplotlib installed?"""
+    return importlib.util.find_spec("matplotlib") is not None
 
 
 @contextmanager

@@ -165,7 +165,7 @@ class _Builder:
 
     def exact_listing(self, question: str, key: str, complete: bool) -> Listing:
         points = tuple(_point(d) for d in self.parts(question, key))
-        flat = self.parts(question, "flat") if key == "points" else []
+        flat = self.parts(question, "flat") if key == "points" and question != "inflections" else []
         proved = complete and all(p.kind != "unknown" for p in points)
         return Listing(points, proved, "", tuple((_number(a), _number(b)) for a, b in flat))
 
@@ -251,7 +251,7 @@ class _Builder:
         if self.span:
             return self.span
         if self.period:
-            return -self.period.value / 4, self.period.value * 7 / 4
+            return -0.3 * self.period.value, 1.7 * self.period.value
         stationary, corners, ends, inflections, roots = ([p.x.value for p in g.points] for g in groups)
         open_ends = [v.value for a, b, *_ in self.domain for v in (a, b) if math.isfinite(v.value)]
         core = [*stationary, *corners, *ends] or inflections or [*roots, *open_ends]
@@ -263,7 +263,7 @@ class _Builder:
         low, high = min([low, *near]), max([high, *near])
         margin = 0.25 * (high - low) or max(2.0, abs(low))
         if not (stationary or corners):
-            margin = max(4.0 * margin, 1.0)
+            margin = max(12 * margin, 1.0)
         low, high = low - margin, high + margin
         if self.domain:
             inner = 0.03 * (high - low)

@@ -139,7 +139,9 @@ class Explanation(Result):
         if self.derivative:
             factored = f" = {self.factored.pretty()}" if self.factored else ""
             notes = [self.notes["derivative"]] if "derivative" in self.notes else []
-            add("derivative", [f"f′({x}) = {self.derivative.pretty()}{factored}", *notes])
+            but = [p.x.short() for p in self.corners.points if p.slopes]
+            where = "   " + word("not_at", points=", ".join(f"{x} = {v}" for v in but)) if but else ""
+            add("derivative", [f"f′({x}) = {self.derivative.pretty()}{factored}{where}", *notes])
         else:
             add("derivative", [])
         if self.second:
@@ -223,10 +225,10 @@ class Explanation(Result):
     def table_lines(self) -> list[str]:
         """x, f(x), f'(x) at nice steps across the window."""
         a, b = self.window
-        step = _nice((b - a) / 6)
+        step = _nice((b - a) / 8)
         xs = np.arange(math.ceil(a / step - 1e-9), math.floor(b / step + 1e-9) + 1) * step
         with np.errstate(all="ignore"):
-            columns = [xs, self.function(xs), *([self.derivative(xs)] if self.derivative else [])]
+            columns = [xs, self.function(xs), *([self.slope(xs)] if self.derivative else [])]
         names = [self.variable, f"f({self.variable})", f"f′({self.variable})"]
         show = lambda v: (
             f"{v:.6g}".replace("-", "−") if math.isfinite(v) else "–" if math.isnan(v) else str(Number(None, v))
@@ -234,6 +236,16 @@ class Explanation(Result):
         return [f"{n:<6}" + "".join(f"{show(float(v)):>11}" for v in c) for n, c in zip(names, columns, strict=False)]
 
     # -- pictures ----------------------------------------------------------------------------------
+
+    def slope(self, x: np.ndarray) -> np.ndarray:
+        """f' as a formula gives it, NaN where f has no derivative."""
+        assert self.derivative is not None
+        slope = np.array(np.broadcast_to(self.derivative(x), x.shape), dtype=float)
+        for p in self.corners.points:
+            away = (x - p.x.value) / self.period.value if self.period else x - p.x.value
+            bad = np.abs(away - np.round(away) if self.period else away) <= 1e-9 * max(1.0, abs(p.x.value))
+            slope[bad & (p.slopes is not None)] = np.nan
+        return slope
 
     def _curve(self, n: int) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
         """Samples of f across the window, and the vertical window: poles are cut, marked points are kept."""
@@ -289,14 +301,19 @@ class Explanation(Result):
             )
             top = axes[0] if self.derivative else axes
             top.plot(x, y, color=figure.BLUE)
-            top.set_ylim(*window)
+            room = 0.14 * (window[1] - window[0])  # for the names of the points
+            top.set_ylim(window[0] - room, window[1] + room)
             top.set_xlim(*self.window)
-            top.set_title(f"$f({self.variable}) = {self.function.latex()}$")
-            for i, p in enumerate(self.marked()):
+            if len(str(self.function)) <= 60:
+                top.set_title(f"$f({self.variable}) = {self.function.latex()}$")
+            named = self.marked()
+            for i, p in enumerate(named):
                 color = {"maximum": figure.RED, "minimum": figure.GREEN}.get(p.kind, figure.GRAY)
                 name = word(f"global_{p.kind}" if p.everywhere and p.kind in ("maximum", "minimum") else p.kind)
                 top.plot([p.x.value], [p.y.value], "o", color=color, markersize=6, zorder=5, clip_on=False)
                 above = p.kind != "minimum" if p.kind in ("maximum", "minimum") else i % 2 == 0
+                if len(named) > 10:
+                    continue
                 top.annotate(
                     f"{name}\n({p.x.value:.4g}, {p.y.value:.4g})".replace("-", "−"),
                     (p.x.value, p.y.value),
@@ -307,14 +324,12 @@ class Explanation(Result):
                     fontsize=8.5,
                     color=color,
                 )
-            top.margins(y=0.25)
-            top.set_ylim(window[0] - 0.14 * (window[1] - window[0]), window[1] + 0.14 * (window[1] - window[0]))
             top.set_ylabel(f"$f({self.variable})$")
             low = top
             if self.derivative:
                 low = axes[1]
                 with np.errstate(all="ignore"):
-                    slope = np.asarray(self.derivative(x), dtype=float)
+                    slope = self.slope(x)
                 seen = slope[np.isfinite(slope)]
                 a, b = np.quantile(seen, [0.05, 0.95]) if seen.size else (-1.0, 1.0)
                 cut = (np.nan_to_num(slope, nan=np.inf) > b + 3 * (b - a)) | (
@@ -396,7 +411,9 @@ class Explanation(Result):
             for label, lines, v in self.rows()
         )
         title = html.escape(f"f({self.variable}) = {self.function.pretty()}")
-        return f"<div><h4>{title}</h4><table>{rows}</table>{figure.svg(self.plot())}</div>"
+        return (
+            f"<div><h4>{title}</h4><table>{rows}</table>{figure.svg(self.plot()) if figure.available() else ''}</div>"
+        )
 
 
 def _intervals(pairs: Iterable[tuple[Number, Number]]) -> str:

@@ -354,6 +354,7 @@ def _choose(h: np.ndarray, d: np.ndarray, n: np.ndarray, power: int) -> tuple[np
         across, down = np.abs(table[p] - table[p - 1]), np.abs(np.diff(table[p], axis=0, prepend=np.nan))
         rate = 2 * down / np.roll(down, 1, axis=0)
         rate[: p + 2] = 1.0
+        rate[np.isnan(rate)] = 1.0  # 0/0: nothing changes any more
         gap[p] = np.maximum(across / 4, down * np.clip(rate, RATIO ** (-power * (p + 1) / 2), 1.0))
     error = np.where(np.isnan(gap + table), np.inf, noise + gap)
     # Lepskii: an answer may differ from every answer of a smaller step by no more than the two errors. And what has not

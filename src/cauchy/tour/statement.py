@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import CauchyError
+from ..messages import language
 
 
 class Outcome(enum.Enum):
-    """PROVED: shown symbolically or exactly. AGREES: the computed numbers are the claimed ones.
-    REFUTED: the source's claim is wrong, and we say why. NOT_YET: the capability comes later. FAILED: we are wrong.
+    """How a statement came out.
+
+    PROVED: shown symbolically or exactly. AGREES: the computed numbers are the claimed ones. REFUTED: the source's
+    claim is wrong, and the report says why. NOT_YET: the capability comes later. FAILED: we are wrong.
     """
 
     PROVED = "proved"
@@ -30,27 +33,37 @@ class Mismatch(CauchyError, AssertionError):
 
 @dataclass
 class Report:
-    """What a statement found: a verdict, and pairs (what, value) of what was computed; figures by file name."""
+    """What a statement found: pairs (what, value) of what was computed, figures as SVG text, and why."""
 
+    lang: str = "en"
     outcome: Outcome = Outcome.AGREES
     computed: list[tuple[str, str]] = field(default_factory=list)
-    figures: list[Any] = field(default_factory=list)
+    figures: list[str] = field(default_factory=list)
     why: str = ""
+
+    def say(self, en: str, zh: str) -> None:
+        """A sentence of explanation, in the report's language: why a claim is refuted, what a number means."""
+        sentence = zh if self.lang == "zh" else en
+        self.why = f"{self.why} {sentence}".strip()
 
     def show(self, what: str, value: Any) -> Any:
         """Note a computed value; returned unchanged."""
-        text = np.array2string(value, precision=17, threshold=8) if isinstance(value, np.ndarray) else repr(value) if isinstance(value, float) else str(value)
+        if isinstance(value, np.ndarray):
+            text = np.array2string(value, precision=17, threshold=8, edgeitems=2, separator=", ").replace("\n", "")
+        else:
+            text = repr(float(value)) if isinstance(value, (float, np.floating)) else str(value)
         self.computed.append((what, text))
         return value
 
     def expect(self, what: str, got: Any, want: Any, *, rtol: float = 0.0, atol: float = 0.0) -> Any:
         """Note a computed value and hold it to the claimed one; exactly, unless a tolerance is given."""
         a, b = np.asarray(got), np.asarray(want)
-        close = a.shape == b.shape and (
-            np.array_equal(a, b, equal_nan=a.dtype.kind == "f" and b.dtype.kind == "f")
-            if not (rtol or atol)
-            else bool(np.all(np.abs(a - b) <= atol + rtol * np.abs(b)))
-        )
+        if a.shape != b.shape:
+            close = False
+        elif rtol or atol:
+            close = bool(np.all(np.abs(a - b) <= atol + rtol * np.abs(b)))
+        else:
+            close = bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f" and b.dtype.kind == "f"))
         if not close:
             raise Mismatch(f"{what}: computed {got!r}, claimed {want!r}")
         return self.show(what, got)
@@ -61,14 +74,22 @@ class Report:
             raise Mismatch(f"{what}: does not hold")
         self.computed.append((what, "✓"))
 
-    def raises(self, what: str, kind: type[BaseException], f: Callable[[], Any]) -> BaseException:
-        """Hold a call to raise; the message is noted."""
+    def raises(self, what: str, kind: type[BaseException], f: Callable[[], Any]) -> None:
+        """Hold a call to raise; the first line of the message is noted."""
         try:
             f()
         except kind as e:
             self.show(what, str(e).splitlines()[0])
-            return e
-        raise Mismatch(f"{what}: nothing was raised")
+        else:
+            raise Mismatch(f"{what}: nothing was raised")
+
+    def figure(self, svg: str) -> None:
+        """Add a figure to the page, as SVG text."""
+        self.figures.append(svg)
+
+    def summary(self) -> str:
+        """One line for the terminal."""
+        return "; ".join([*(f"{what} = {value}" for what, value in self.computed), *([self.why] if self.why else [])])
 
 
 Computation = Callable[[Report], Outcome | None]
@@ -81,16 +102,17 @@ class Statement:
     id: str
     compute: Computation | None
 
-    def run(self) -> Report:
-        report = Report()
+    def run(self, lang: str | None = None) -> Report:
+        """Compute; a failure is reported, so that the other statements still run."""
+        report = Report(language(lang))
         if self.compute is None:
             report.outcome = Outcome.NOT_YET
             return report
         try:
             report.outcome = self.compute(report) or Outcome.AGREES
-        except (CauchyError, ArithmeticError, LookupError, TypeError, ValueError) as e:
-            # a page of 135 lines goes on when one of them fails; the test suite shows the traceback
-            report.outcome, report.why = Outcome.FAILED, f"{type(e).__name__}: {e}"
+        except (CauchyError, ArithmeticError, LookupError, TypeError, ValueError, RuntimeError, OSError) as e:
+            report.outcome = Outcome.FAILED
+            report.why = f"{type(e).__name__}: {e}"
         return report
 
 

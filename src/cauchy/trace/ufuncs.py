@@ -54,6 +54,7 @@ REDUCED = {
 ACCUMULATED = {np.add: P.cumsum, np.multiply: P.cumprod}
 
 DETACHED = "a plain array cannot take a traced value"
+MEMORY = "its memory holds numbers alone, and no derivative"
 REATTACH = (
     "make the array traced: np.zeros_like(x), or np.stack([...]) of its parts;"
     " np.zeros(n) works when it stands in the traced function itself"
@@ -67,7 +68,9 @@ def dispatch(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict
     if out is not None:
         out = out if isinstance(out, tuple) else (out,)
         if any(o is not None and not is_traced(o) for o in out):
-            raise TraceError(f"np.{ufunc.__name__}(..., out=): {DETACHED}", where=user_site(), fix=REATTACH)
+            raise TraceError(
+                f"np.{ufunc.__name__}(..., out=): {DETACHED}", where=user_site(), why=MEMORY, fix=REATTACH
+            )
     if method == "at":
         return _at(ufunc, *inputs)
     inputs = tuple(as_array(x) if isinstance(x, (list, tuple)) or _objects(x) else x for x in inputs)
@@ -150,16 +153,14 @@ def _neutral(ufunc: np.ufunc, x: Array, initial: Any) -> Any:
 def _at(ufunc: np.ufunc, x: Any, key: Any, v: Any = None) -> None:
     """np.add.at(x, key, v): unbuffered, so that repeated indices count each time."""
     if not is_traced(x):
-        raise TraceError(f"np.{ufunc.__name__}.at: {DETACHED}", where=user_site(), fix=REATTACH)
+        raise TraceError(f"np.{ufunc.__name__}.at: {DETACHED}", where=user_site(), why=MEMORY, fix=REATTACH)
     if ufunc not in (np.add, np.subtract):
         raise TraceError(f"np.{ufunc.__name__}.at is not traced", where=user_site(), fix="only np.add.at and np.subtract.at")
     from .indexing import split_key
 
     arrays, static = split_key(x, key)
-    target = x.value[key] if not arrays else x[key]
-    v = P.broadcast_to(as_array(v), shape=np.shape(target.value if is_traced(target) else target))
-    delta = P.scatter_add(v, *arrays, key=static, shape=x.shape)
-    x._assign(ufunc(x, delta))
+    v = P.broadcast_to(as_array(v), shape=P.getitem(x, *arrays, key=static).shape)
+    x._assign(P.add_at(x, v if ufunc is np.add else np.negative(v), *arrays, key=static))
 
 
 def _objects(x: Any) -> bool:

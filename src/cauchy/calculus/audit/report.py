@@ -41,7 +41,7 @@ def _sentence(c: dict[str, Any], p: dict[str, Any], lang: str) -> str:
     names = {"value": c["value"], "claim": c["claim"], "detail": p.get("detail", "")}
     if "kind" not in p:
         return say("audit.undecided", lang) + say(f"audit.because_{p['reason']}", lang, **names)
-    names["kind"] = kind(c, p, lang)
+    names |= {"kind": kind(c, p, lang), "variable": p["variable"]}
     names["score"] = say("audit.score_" + p["via"].rstrip("0123456789"), lang) if p["via"] not in ("", "output") else ""
     if p["status"] == "agrees":
         return say("audit.agrees", lang, points=p["compared"], digits=f"{min(p['digits'], 15):.0f}", **names)

@@ -31,6 +31,13 @@ def scatter_add(v: Any, *arrays: Any, key: tuple[Any, ...], shape: tuple[int, ..
     return out[()] if shape == () else out
 
 
+def add_at(x: Any, v: Any, *arrays: Any, key: tuple[Any, ...]) -> Any:
+    """np.add.at: one addition after the other, so that the rounding is NumPy's where an index repeats."""
+    out = np.array(x)
+    np.add.at(out, full_key(key, arrays), v)
+    return out
+
+
 def scatter_along_axis(v: Any, indices: Any, *, axis: int, shape: tuple[int, ...]) -> Any:
     out = np.zeros(shape, np.asarray(v).dtype)
     where = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
@@ -43,6 +50,7 @@ rules = {
     P.getitem: lambda x, *arrays, key: x[full_key(key, arrays)],
     P.setitem: setitem,
     P.scatter_add: scatter_add,
+    P.add_at: add_at,
     P.take_along_axis: lambda x, indices, *, axis: np.take_along_axis(x, indices, axis=axis),
     P.scatter_along_axis: scatter_along_axis,
 }

@@ -162,6 +162,7 @@ SUBSTITUTES: dict[int, Any] = {
         (_multiarray_umath._array_converter, Converter),
         (_linalg._makearray, _makearray),
         (_linalg._umath_linalg, types.SimpleNamespace(inv=_inverse)),
-        (_linalg._multi_dot_matrix_chain_order, _linalg._multi_dot_matrix_chain_order),  # reads shapes alone
+        # these read shapes alone, and stay as they are
+        *((f, f) for f in (np.eye, np.identity, np.tri, _linalg._multi_dot_matrix_chain_order)),
     )
 }

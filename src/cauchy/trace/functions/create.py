@@ -143,7 +143,7 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     if not copy and given.ndim:
         given._assign(out)
         return given
-    return out
+    return unboxed(out)
 
 
 @implements(np.sinc)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from .registry import implements, refuse, write_out
 borrow(np.outer, np.tensordot, np.kron, np.einsum, np.einsum_path)
 borrow(np.linalg.outer, np.linalg.tensordot, np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power)
 borrow(np.linalg.norm, np.linalg.vector_norm, np.linalg.matrix_norm, np.linalg.cond, np.linalg.matrix_rank)
-borrow(np.linalg.tensorsolve, np.linalg.tensorinv, np.linalg.svdvals, np.linalg.cross)
+borrow(np.linalg.tensorinv, np.linalg.svdvals, np.linalg.cross)
 borrow(np.polyfit, np.polymul)
 
 
@@ -99,6 +100,19 @@ SUBSTITUTES[id(einsumfunc.c_einsum)] = _einsum
 @implements(np.linalg.solve)
 def solve(a: Any, b: Any) -> Any:
     return P.solve(as_array(a), as_array(b))
+
+
+@implements(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    x, y = as_array(a), as_array(b)
+    if axes is not None:
+        last = [k % x.ndim for k in axes]
+        x = np.transpose(x, [k for k in range(x.ndim) if k not in last] + last)
+    shape = x.shape[y.ndim - x.ndim :]
+    n = math.prod(shape)
+    if x.size != n * n:
+        raise np.linalg.LinAlgError("Input arrays must satisfy prod(a.shape[b.ndim:]) == prod(a.shape[:b.ndim])")
+    return np.reshape(solve(np.reshape(x, (n, n)), np.ravel(y)), shape)
 
 
 @implements(np.linalg.inv)

@@ -19,7 +19,7 @@ from .registry import axes, implements, refuse, write_out
 from .shape import static, unboxed
 
 borrow(np.diff, np.ediff1d, np.gradient, np.trapezoid, np.unwrap, np.cov, np.corrcoef)
-borrow(np.nanmean, np.nanvar, np.nanstd, np.nanmax, np.nanmin, np.nancumsum, np.nancumprod)
+borrow(np.nanmax, np.nanmin, np.nancumsum, np.nancumprod)
 
 
 # -- sorting ---------------------------------------------------------------------------------------------
@@ -186,6 +186,65 @@ def _between(a: Any, b: Any, t: Any) -> Any:
 @implements(np.percentile)
 def percentile(a: Any, q: Any, *args: Any, **kwargs: Any) -> Any:
     return quantile(a, q, *args, scale=100, **kwargs)
+
+
+# -- without the NaN -------------------------------------------------------------------------------------
+
+
+def _nan_aside(a: Any, dtype: Any) -> tuple[Array, Any]:
+    """The array with 0 for NaN, and where the numbers were."""
+    x = as_array(a)
+    if dtype is not None and np.dtype(dtype).kind != "f":
+        raise TypeError("If a is inexact, then dtype must be inexact")
+    missing = np.isnan(x)
+    return P.where(missing, 0.0, x), np.logical_not(missing)
+
+
+def _over(total: Any, count: Any) -> Any:
+    return as_array(total / count, total.dtype)
+
+
+@implements(np.nanmean)
+def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **where: Any) -> Any:
+    if as_array(a).dtype.kind != "f":
+        return np.mean(a, axis, dtype, out, keepdims, **where)
+    x, there = _nan_aside(a, dtype)
+    count = np.sum(there, axis=axis, dtype=np.intp, keepdims=keepdims, **where)
+    return write_out(out, _over(np.sum(x, axis=axis, dtype=dtype, keepdims=keepdims, **where), count))
+
+
+@implements(np.nanvar)
+def nanvar(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    *,
+    mean: Any = np._NoValue,
+    correction: Any = np._NoValue,
+    **where: Any,
+) -> Any:
+    if correction is not np._NoValue and ddof != 0:
+        raise ValueError("ddof and correction can't be provided simultaneously.")
+    ddof = ddof if correction is np._NoValue else correction
+    if as_array(a).dtype.kind != "f":
+        return np.var(a, axis, dtype, out, ddof, keepdims, mean=mean, **where)
+    x, there = _nan_aside(a, dtype)
+    count = np.sum(there, axis=axis, dtype=np.intp, keepdims=True, **where)
+    if mean is np._NoValue:
+        mean = _over(np.sum(x, axis=axis, dtype=dtype, keepdims=True, **where), count)
+    x = P.where(there, as_array(x - mean, x.dtype), 0.0)
+    total = np.sum(x * x, axis=axis, dtype=dtype, keepdims=keepdims, **where)
+    freedom = (np.reshape(count, total.shape) if total.ndim else np.sum(count)) - ddof
+    result = P.where(np.less_equal(freedom, 0), np.nan, _over(total, freedom))
+    return write_out(out, unboxed(result))
+
+
+@implements(np.nanstd)
+def nanstd(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, *args: Any, **kwargs: Any) -> Any:
+    return write_out(out, np.sqrt(nanvar(a, axis, dtype, None, *args, **kwargs)))
 
 
 # -- products along a line, interpolation ----------------------------------------------------------------

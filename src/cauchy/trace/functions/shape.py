@@ -390,10 +390,6 @@ def diagflat(v: Any, k: Any = 0) -> Any:
 
 @implements(np.fill_diagonal)
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
-    if not is_traced(a):
-        refuse(
-            "np.fill_diagonal of a plain array with a traced value", "it cannot take one", "np.diag(v) + off_diagonal"
-        )
     if a.ndim < 2:
         raise ValueError("array must be at least 2-d")
     if a.ndim == 2:

@@ -1,0 +1,294 @@
+"""One integral over an interval: adaptive (QUADPACK on panels that follow the mass of f), or by a rule on n equal cells."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import integrate as quadpack
+
+from .integrand import Integrand
+from .report import Note
+from .scan import Approach, Scan, approach, scan
+
+PANELS = 8  # quantiles of the mass; more panels come from suspects and from grading
+GROWTH = 8.0  # no panel is wider than this many times its neighbor: nodes of a wide one see the flank of a peak
+LIMIT = 200  # bisections within a panel
+DIVERGES, CRAWLS = 1e-3, 0.02  # rates of decay below which the mass does not fall, or too slowly to tell
+MAX_SPLITS = 40
+
+# rule: nodes and weights on [0, 1]
+CELLS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "left": ((0.0,), (1.0,)),
+    "right": ((1.0,), (1.0,)),
+    "mid": ((0.5,), (1.0,)),
+    "trapezoid": ((0.0, 1.0), (1 / 2, 1 / 2)),
+    "simpson": ((0.0, 0.5, 1.0), (1 / 6, 4 / 6, 1 / 6)),
+}
+
+
+@dataclass
+class Quadrature:
+    """A value with its estimated error and what was noticed on the way; NaN or infinite where there is no number."""
+
+    value: Any
+    error: float
+    method: str
+    singular: list[float] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    estimates: dict[str, Any] = field(default_factory=dict)
+
+
+def by_rule(f: Integrand, a: float, b: float, rule: str, n: int) -> Quadrature:
+    """The rule on n equal cells; the error is twice the distance to the same rule on 2n cells, plus rounding."""
+    coarse, size = _composite(f, a, b, rule, n)
+    fine, _ = _composite(f, a, b, rule, 2 * n)
+    rounding = 4 * f.eps * size
+    error = 2 * float(np.max(np.abs(fine - coarse))) + rounding
+    found = Quadrature(coarse if f.shape else float(coarse), error, f"{rule}, n = {n}")
+    if not np.isfinite(coarse).all():
+        found.notes.append(Note("not_finite_at", where=_places(f.bad)))
+        found.singular = sorted(set(f.bad))
+        found.error = math.inf
+    return found
+
+
+def _composite(f: Integrand, a: float, b: float, rule: str, n: int) -> tuple[np.ndarray, float]:
+    if rule == "gauss":
+        t, w = np.polynomial.legendre.leggauss(n)
+        t, w = (t + 1) / 2, w / 2
+    else:
+        nodes, weights = CELLS[rule]
+        t = ((np.arange(n)[:, None] + np.array(nodes)) / n).ravel()
+        w = np.tile(np.array(weights) / n, n)
+    y = f.many(np.clip(a + (b - a) * t, a, b))
+    w = w.reshape(-1, *(1,) * (y.ndim - 1))
+    with np.errstate(all="ignore"):
+        return (b - a) * np.sum(w * y, axis=0), (b - a) * float(np.max(np.sum(w * np.abs(y), axis=0)))
+
+
+def adaptive(f: Integrand, a: float, b: float, points: tuple[float, ...], rtol: float, atol: float) -> Quadrature:
+    """The integral over (a, b), a < b, either of them infinite."""
+    seen = scan(f, a, b, points)
+    found = Quadrature(_nan(f), math.inf, "adaptive")
+    cuts: dict[float, bool] = {p: False for p in points}  # place -> does f blow up or fail there?
+    pending = [p for p in {*seen.suspects, *f.bad} if a < p < b]
+    if (hole := _hole(f, seen)) is not None:
+        found.notes.append(Note("undefined_on", low=hole[0], high=hole[1]))
+        return found
+
+    ends = {side: _examine(f, p, side, seen, p, a, b) for p, side in ((a, 1), (b, -1))}
+    for p, side in ((a, 1), (b, -1)):
+        if not _passes(found, p, {side: ends[side]}):
+            return found
+        if np.isfinite(p) and ends[side].decay < 0.9:
+            found.singular.append(p)
+    for _ in range(MAX_SPLITS):
+        for p in pending:
+            sides = {s: _examine(f, p, s, seen, p, a, b) for s in (-1, 1)}
+            if any(s.undefined for s in sides.values()):
+                found.notes.append(Note("undefined_near", at=p))
+                return found
+            if not _passes(found, p, sides):
+                _principal_value(f, p, sides, a, b, found, (points, rtol, atol))
+                return found
+            cuts[p] = True
+        f.bad.clear()
+        value, error, troubles = _panels(f, seen, a, b, sorted(cuts), rtol, atol)
+        pending = [p for p in set(f.bad) if a < p < b and p not in cuts]
+        if not pending:
+            break
+    found.singular = sorted({*found.singular, *(p for p, bad in cuts.items() if bad)})
+    if not np.isfinite(value).all():
+        where = _places([*f.bad, *found.singular])
+        found.notes.append(Note("not_finite_at", where=where) if where else Note("not_converged"))
+        return found
+
+    extra = sum(s.rest for s in ends.values() if np.isfinite(s.rest) and not s.steady and s.decay < 0.5)
+    rounding = f.eps * seen.mass if f.eps > 1e-12 else 0.0
+    noise = _noise(f, seen)
+    found.error = float(error + extra + rounding + noise * seen.mass)
+    found.value = value
+    found.estimates |= {"noise": noise}
+    size = float(np.max(np.abs(value)))
+    if seen.mass == 0.0 and size == 0.0:
+        found.notes.append(Note("all_zero", count=len(seen.x)))
+    if f.eps > 1e-12:
+        found.notes.append(Note("single"))
+    if noise > max(rtol, 1e-10):
+        found.notes.append(Note("noisy", noise=noise))
+    if troubles and found.error > max(atol, 10 * rtol * max(seen.mass, size)):
+        believable = found.error <= 1e-3 * max(size, 1e-3 * seen.mass)
+        found.notes.append(Note("slow" if believable else "not_converged"))
+        if not believable:
+            found.estimates["last"] = value
+            found.value, found.error = _nan(f), math.inf
+    return found
+
+
+def _nan(f: Integrand) -> Any:
+    return np.full(f.shape, np.nan) if f.shape else math.nan
+
+
+def _places(bad: list[float]) -> str:
+    unique = sorted(set(bad))
+    return ", ".join(f"{p:.6g}" for p in unique[:5]) + (", ..." if len(unique) > 5 else "")
+
+
+def _hole(f: Integrand, seen: Scan) -> tuple[float, float] | None:
+    """Two neighbors of the mesh, and a place between them, where f is NaN: it is not a single point."""
+    nan = np.isnan(seen.size)
+    pairs = np.flatnonzero(nan[1:] & nan[:-1])
+    if not len(pairs):
+        return None
+    run = np.flatnonzero(nan)
+    return float(seen.x[run[0]]), float(seen.x[run[-1]])
+
+
+def _examine(f: Integrand, place: float, side: int, seen: Scan, p: float, a: float, b: float) -> Approach:
+    if np.isinf(place):
+        finite = [abs(v) for v in (a, b) if np.isfinite(v)]
+        return approach(f, place, side, 64.0 * max([1.0, *finite]))
+    room = min((abs(v - p) for v in (a, b) if np.isfinite(v) and v != p), default=1.0)
+    return approach(f, place, side, min(room, 1.0 + abs(p)) / 16)
+
+
+def _passes(found: Quadrature, p: float, sides: dict[int, Approach]) -> bool:
+    """Does the mass of f fall on the way to p? If not, say so; the value is infinite where the sign is sure."""
+    worst = min(sides.values(), key=lambda s: s.decay)
+    if worst.undefined:
+        found.notes.append(Note("undefined_near", at=p))
+        return False
+    if worst.decay > CRAWLS:
+        return True
+    signs = {s.sign for s in sides.values() if s.decay <= CRAWLS}
+    found.singular.append(p)
+    if worst.decay > DIVERGES:
+        found.notes.append(Note("crawls", at=p))
+        return False
+    if np.isinf(p) and worst.sign == 0:
+        found.notes.append(Note("oscillates", at=p))
+        return False
+    found.notes.append(Note("diverges", at=p))
+    if len(signs) == 1 and 0 not in signs and isinstance(found.value, float):
+        found.value = math.inf * signs.pop()
+    return False
+
+
+def _principal_value(
+    f: Integrand, p: float, sides: dict[int, Approach], a: float, b: float, found: Quadrature, how: tuple[Any, ...]
+) -> None:
+    """Cauchy's principal value at a simple pole inside: of f(p + h) + f(p - h) the poles cancel."""
+    left, right = sides[-1], sides[1]
+    if f.shape or left.sign * right.sign != -1 or max(abs(left.decay), abs(right.decay)) > 0.01:
+        return
+    radius = min(p - a, b - p, 1.0 + abs(p)) / 2
+    folded = Integrand(lambda h: f(p + h) + f(p - h), [(radius * t,) for t in (0.3, 0.7)])
+    parts = [adaptive(folded, 0.0, radius, (), how[1], how[2])]
+    parts += [adaptive(f, low, high, (), how[1], how[2]) for low, high in ((a, p - radius), (p + radius, b))]
+    total = sum(q.value for q in parts)
+    if np.isfinite(total):
+        found.estimates["principal_value"] = total
+        found.notes.append(Note("principal_value", value=total))
+
+
+def _panels(
+    f: Integrand, seen: Scan, a: float, b: float, cuts: list[float], rtol: float, atol: float
+) -> tuple[Any, float, bool]:
+    """QUADPACK on each panel; (value, sum of the errors, did any panel complain?)."""
+    edges = _edges(seen, a, b, cuts)
+    goal = max(atol, rtol * seen.mass, 1e-300) / (len(edges) - 1)
+    pieces, error, troubles = [], 0.0, False
+    for low, high in itertools.pairwise(edges):
+        value, err, trouble = _panel(f, low, high, goal, edges)
+        pieces.append(value)
+        error += err
+        troubles |= trouble
+    total = np.sum(pieces, axis=0) if f.shape else math.fsum(pieces) if np.isfinite(pieces).all() else math.nan
+    return total, error, troubles
+
+
+def _panel(f: Integrand, low: float, high: float, goal: float, edges: list[float]) -> tuple[Any, float, bool]:
+    g: Any = f
+    ends = (low, high)
+    if np.isinf(low) or np.isinf(high):  # bring the scale of the last panel into the tail
+        start, sign = (low, 1.0) if np.isinf(high) else (high, -1.0)
+        inner = [v for v in edges if np.isfinite(v) and v != start]
+        scale = min((abs(v - start) for v in inner), default=1.0)
+        g, ends = (lambda t: f(start + sign * scale * t) * scale), (0.0, math.inf)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", quadpack.IntegrationWarning)  # the message comes back in the answer too
+        if f.shape:
+            value, err, info = quadpack.quad_vec(
+                g, *ends, epsabs=goal, epsrel=1e-14, norm="max", limit=LIMIT, full_output=True
+            )
+            return value, float(err), not info.success
+        value, err, *rest = quadpack.quad(g, *ends, epsabs=goal, epsrel=1e-14, limit=LIMIT, full_output=1)
+    return value, float(err), len(rest) > 1
+
+
+def _edges(seen: Scan, a: float, b: float, cuts: list[float]) -> list[float]:
+    known = np.where(np.isfinite(seen.size), seen.size, 0.0)
+    with np.errstate(all="ignore"):
+        cells = np.maximum(known[1:], known[:-1]) * np.diff(seen.x)
+    heap = np.cumsum(cells)
+    inner: set[float] = set()
+    if len(heap) and 0 < heap[-1] < np.inf:
+        at = np.searchsorted(heap, heap[-1] * np.arange(1, PANELS) / PANELS)
+        inner = {float(seen.x[i + 1]) for i in at}
+    wide = b - a
+    least = 2.0**-44 * wide if np.isfinite(wide) else 0.0
+    edges = sorted({*inner, *cuts, *(v for v in (a, b) if np.isfinite(v))}) or [0.0]
+    keep = {*cuts, a, b}
+    edges = [e for i, e in enumerate(edges) if e in keep or (i and e - edges[i - 1] > least and a < e < b)]
+    edges = _graded(edges, [e for e in cuts])
+    return sorted({*edges, a, b})
+
+
+def _graded(edges: list[float], cuts: list[float]) -> list[float]:
+    """Split panels until none is wider than GROWTH times its neighbor, but towards no cut: QUADPACK extrapolates there."""
+    if len(edges) < 3:
+        return edges
+    out = list(edges)
+    for _ in range(60):
+        widths = np.diff(out)
+        wide = [
+            i
+            for i in range(len(widths))
+            if (i and widths[i] > 2 * GROWTH * widths[i - 1]) or (i + 1 < len(widths) and widths[i] > 2 * GROWTH * widths[i + 1])
+        ]
+        if not wide:
+            break
+        for i in reversed(wide):
+            left = widths[i - 1] if i else np.inf
+            right = widths[i + 1] if i + 1 < len(widths) else np.inf
+            cut = out[i] + GROWTH * left if left <= right else out[i + 1] - GROWTH * right
+            out.insert(i + 1, float(cut))
+    return out
+
+
+def _noise(f: Integrand, seen: Scan) -> float:
+    """The relative noise of f's own rounding, where its mass is: residuals of a line fitted in narrow windows."""
+    if f.shape or seen.mass == 0.0:
+        return 0.0
+    known = np.where(np.isfinite(seen.size), seen.size, 0.0)
+    heap = np.cumsum(known[1:] * np.diff(seen.x))
+    at = seen.x[1 + np.searchsorted(heap, heap[-1] * (np.arange(7) + 0.5) / 7)]
+    count = len(f.bad)
+    steps = np.arange(-4, 5)
+    x = at[:, None] + steps * np.spacing(np.abs(at))[:, None] * 2.0**10
+    y = f.many(x.ravel()).reshape(x.shape)
+    del f.bad[count:]
+    y = y[np.isfinite(y).all(axis=1)]
+    if not len(y):
+        return 0.0
+    base = np.stack([np.ones(9), steps, steps**2], axis=1)
+    residual = y.T - base @ np.linalg.lstsq(base, y.T, rcond=None)[0]
+    size = np.max(np.abs(y), axis=1)
+    with np.errstate(all="ignore"):
+        relative = np.sqrt(np.mean(residual**2, axis=0)) / size
+    return float(np.median(relative[np.isfinite(relative)])) if np.isfinite(relative).any() else 0.0

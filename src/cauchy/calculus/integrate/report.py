@@ -1,0 +1,54 @@
+"""What the results of this folder share: sentences in two languages."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import Any
+
+from ...messages import say
+from ...proof import Result
+
+
+class Note:
+    """A sentence of the catalog with its numbers filled in, in whichever language is asked for."""
+
+    def __init__(self, entry: str, **fields: Any) -> None:
+        self.entry = entry
+        self.fields = {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in fields.items()}
+
+    def text(self, lang: str | None = None) -> str:
+        return say(f"integrate.{self.entry}", lang, **self.fields)
+
+    def __repr__(self) -> str:
+        return self.text("en")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Note) and (self.entry, self.fields) == (other.entry, other.fields)
+
+    def __hash__(self) -> int:
+        return hash((self.entry, tuple(self.fields.items())))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told(Result):
+    """A result that tells itself in sentences."""
+
+    def text(self, lang: str | None = None) -> str:
+        """The report in English ("en") or Chinese ("zh"); by default in the user's language."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.text())}</pre>"
+
+
+def lines(*parts: str | None) -> str:
+    return "\n  ".join(p for p in parts if p)
+
+
+def short(value: Any) -> str:
+    """A number with all its digits, an array with a few."""
+    return repr(value) if isinstance(value, float) else str(value)
