@@ -1,6 +1,6 @@
 """Calculus for machine learning in which every answer is fast and checked."""
 
-from . import read  # the readings make themselves methods of Graph
+from .read import notation  # the readings make themselves methods of Graph
 from .calculus.differentiate import (
     custom_derivative,
     derivative,

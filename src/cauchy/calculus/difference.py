@@ -1,4 +1,4 @@
-"""Difference quotients that say how wrong they are: the part that the step cuts off, and the part that rounding adds."""
+"""Difference quotients that say how wrong they are: what the step cuts off, and what rounding adds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DomainError, ShapeError
 from ..messages import say
 from ..proof import Result
-from .ladder import Line, Rungs, as_point, climb, gather, lines, real
+from .ladder import Line, Rungs, as_point, climb, gather, lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,10 +31,10 @@ _NOT_COMPLEX = (TypeError, ValueError, ArithmeticError, AttributeError, NotImple
 class Difference(Result):
     """A derivative by differences. Arrays have shape f(x).shape + x.shape, or x.shape if elementwise.
 
-    `value`; the estimates `truncation` and `rounding` of the two parts of its error (their sum is `error`); the `step` and, in a
-    sentence, `why` it was taken; the `method`; `stuck`, where x + step == x, so that there is no quotient and the value is NaN;
-    `kind`, one word for each component on how f behaves there (see `cauchy.calculus.ladder.Slope`).
-    The verdict is always undecided: these are estimates, not bounds.
+    `value`; the estimates `truncation` and `rounding` of the two parts of its error (their sum is `error`); the
+    `step` and, in a sentence, `why` it was taken; the `method`; `stuck`, where x + step == x, so that there is no
+    quotient and the value is NaN; `kind`, one word for each component on how f behaves there (see
+    `cauchy.calculus.ladder.Slope`). The verdict is always undecided: these are estimates, not bounds.
     """
 
     value: np.ndarray
@@ -56,7 +56,8 @@ class Difference(Result):
             v, t, r = (a.item() for a in (self.value, self.truncation, self.rounding))
             body = f"{v!r}  (truncation ~ {t:.1e}, rounding ~ {r:.1e})"
         else:
-            body = f"{self.value}\n  largest truncation ~ {np.max(self.truncation):.1e}, rounding ~ {np.max(self.rounding):.1e}"
+            t, r = np.max(self.truncation), np.max(self.rounding)
+            body = f"{self.value}\n  (truncation up to ~ {t:.1e}, rounding up to ~ {r:.1e})"
         odd = sorted(set(self.kind.ravel().tolist()) - {"smooth"})
         note = f"\n  not smooth: {', '.join(odd)}" if odd else ""
         return f"{self.method}: {body}\n  {self.why}{note}"
@@ -72,24 +73,26 @@ def difference(
 ) -> Difference:
     """The derivative of a black box by difference quotients, with both parts of its error.
 
-    The answer has shape f(x).shape + x.shape: a number, a gradient, a Jacobian. Shapes alone cannot tell a vectorized function
-    of one variable from a function of a vector, so it must be said: with `elementwise=True` every output depends on the input at
-    its own place only (this is spot-checked), and the answer has the shape of x.
+    The answer has shape f(x).shape + x.shape: a number, a gradient, a Jacobian. Shapes alone cannot tell a
+    vectorized function of one variable from a function of a vector, so it must be said: with `elementwise=True`
+    every output depends on the input at its own place only (this is spot-checked), and the answer has the shape of x.
 
     With `step=None` the step is chosen for each component; `"auto"`, the most accurate, takes the best of a Richardson
-    table over 22 or more steps and, where f accepts complex numbers and the result agrees, the complex step. With a given
-    step each formula is computed as it is written in books:
+    table over 22 or more steps and, where f accepts complex numbers and the result agrees, the complex step. With a
+    given step each formula is computed as it is written in books:
     forward (f(x+h)-f(x))/h, backward (f(x)-f(x-h))/h, central (f(x+h)-f(x-h))/(2h), complex Im f(x+ih)/h,
-    richardson: central quotients of h, h/2 and h/4, extrapolated twice. The given step is then a number, the same for all components.
+    richardson: central quotients of h, h/2 and h/4, extrapolated twice. The given step is then a number, the same
+    for all components.
 
-    x: real array or number; copied, never changed; integers become float64, float32 stays. Guarantee: none; the errors are
-    estimates. Raises `ShapeError` and `DomainError` for unfit x, f, method or step, and if x + step == x everywhere.
+    x: real array or number; copied, never changed; integers become float64, float32 stays. Guarantee: none; the
+    errors are estimates. Raises `ShapeError` and `DomainError` for unfit x, f, method or step, and if x + step == x
+    everywhere.
 
     References: L. F. Richardson (1911); W. Squire and G. Trapp (1998) for the complex step.
 
     >>> d = difference(lambda x: x**2, 10.0, "forward", step=1e-4)
     >>> float(d.value), f"{d.truncation:.0e} {d.rounding:.0e}"
-    (20.000099999890608, '1e-04 4e-10')
+    (20.000099999890608, '1e-04 5e-10')
     >>> difference(lambda w: w[0] * w[1], [2.0, 3.0]).value
     array([3., 2.])
     """
@@ -109,7 +112,7 @@ def difference(
     if stuck.all() and value.size:
         raise DomainError(
             f"step: x + h == x for h = {h:g}",
-            why=f"the spacing of {at.dtype} numbers at x is {np.max(np.spacing(np.abs(at))):.3g}; the quotient would be 0/h",
+            why=f"{at.dtype} numbers at x are {np.min(np.spacing(np.abs(at))):.3g} apart or more: the quotient is 0/h",
             fix="take a larger step, or step=None to have it chosen",
         )
     calls = sum(line.count for line in along)
@@ -143,7 +146,9 @@ def _elementwise(f: Callable[[Any], Any], x: np.ndarray) -> Line:
     if x.size > 1:  # move every other input: the outputs between must not notice
         still = np.arange(x.size) % 2 == 0
         for keep in (still, ~still):
-            moved = line(line.round(np.where(keep, line.x, line.x + 2.0**-10 * np.fmax(np.abs(line.x), 2.0**-10))))
+            moved = line.many(
+                line.round(np.where(keep, line.x, line.x + 2.0**-10 * np.fmax(np.abs(line.x), 2.0**-10)))[None]
+            )[0]
             off = keep & ~np.isnan(moved) & (np.abs(moved - line.at_x) > 1e-5 * np.abs(line.at_x))
             if off.any():
                 raise ShapeError(
@@ -286,9 +291,10 @@ def _complex_alone(line: Line, best: np.ndarray, error: np.ndarray, kind: np.nda
             why="the complex step needs a function written with operations that take complex numbers",
             fix='use method="auto"',
         )
-    if (np.abs(limit - best) > 6 * error).any():
+    wrong = np.abs(limit - best) > 6 * error
+    if wrong.any():
         raise DomainError(
-            f"f: the complex step says {limit[np.argmax(np.abs(limit - best))]:.6g}, real steps {best[np.argmax(np.abs(limit - best))]:.6g}",
+            f"f: the complex step says {limit[wrong][0]:.6g}, real steps {best[wrong][0]:.6g}",
             why="f is not analytic as it is written: it has an abs, a maximum, a comparison, a conj or a cast to real",
             fix='use method="auto"',
         )
@@ -305,7 +311,13 @@ def _why(method: str, h: float | None, stuck: np.ndarray, by_complex: np.ndarray
     if method == "complex":
         return say("difference.complex")
     if method in ("auto", "richardson"):
-        return say("difference.confirmed" if by_complex.all() else "difference.mixed" if by_complex.any() else "difference.ladder")
+        return say(
+            "difference.confirmed"
+            if by_complex.all()
+            else "difference.mixed"
+            if by_complex.any()
+            else "difference.ladder"
+        )
     return say("difference.balance")
 
 
@@ -313,9 +325,9 @@ def _why(method: str, h: float | None, stuck: np.ndarray, by_complex: np.ndarray
 class StepStudy(Result):
     """The error of a difference quotient against its step, one row for each of `steps` (falling).
 
-    `values` as the formula gives them; the estimates `truncation` and `rounding`; `errors` against `truth` (given, or the best
-    value known: then `truth_error` estimates its own error); `stuck` where x + h == x, and the quotient is 0 whatever f is;
-    `best_step`, the step of least error. Estimates, no bounds.
+    `values` as the formula gives them; the estimates `truncation` and `rounding`; `errors` against `truth` (given,
+    or the best value known: then `truth_error` estimates its own error); `stuck` where x + h == x, and the quotient
+    is 0 whatever f is; `best_step`, the step of least error. Estimates, no bounds.
     """
 
     method: Method
@@ -340,7 +352,7 @@ class StepStudy(Result):
         return "\n".join(lines)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the valley: the error and its two estimated parts against the step, on logarithmic axes (needs matplotlib)."""
+        """Draw the valley: the error and its two estimated parts against the step (needs matplotlib)."""
         if ax is None:
             import matplotlib.pyplot as plt
 
@@ -369,8 +381,9 @@ def step_study(
 ) -> StepStudy:
     """The valley: how the error of a difference quotient of f at the number x falls with the step, and rises again.
 
-    steps: positive numbers, any order (default: four per decade from max(1, |x|) down past the last step that moves x). truth: the exact
-    derivative if known; else the best value that `difference` finds. Raises `ShapeError` unless x and f(x) are single numbers.
+    steps: positive numbers, any order (default: four per decade from max(1, |x|) down past the last step that moves
+    x). truth: the exact derivative if known; else the best value that `difference` finds. Raises `ShapeError` unless
+    x and f(x) are single numbers.
 
     >>> v = step_study(np.sin, 1.0, "central", truth=np.cos(1.0))
     >>> 1e-6 < v.best_step < 1e-4, bool(v.stuck[-1]), bool(v.stuck[0])
@@ -383,7 +396,7 @@ def step_study(
     best = difference(f, at)
     if best.value.shape != ():
         raise ShapeError(
-            f"x, f: wanted a number and a number, got shapes {at.shape} and {best.value.shape[: best.value.ndim - at.ndim]}",
+            f"x, f: wanted two numbers, got a derivative of shape {best.value.shape} at x of shape {at.shape}",
             why="a valley is drawn for one derivative",
             fix="fix all but one component: step_study(lambda t: f(...t...), x[i])",
         )
@@ -397,7 +410,9 @@ def step_study(
     line = lines(f, at)[0]
     rungs = climb(line)
     parts = [_differentiate(line, method, float(t), rungs) for t in h]
-    values, truncation, rounding = (np.array([getattr(p, n).item() for p in parts]) for n in ("value", "truncation", "rounding"))
+    values, truncation, rounding = (
+        np.array([getattr(p, n).item() for p in parts]) for n in ("value", "truncation", "rounding")
+    )
     stuck = np.array([p.stuck.item() for p in parts])
     values = np.where(stuck, 0.0, values)
     exact = float(best.value) if truth is None else float(truth)

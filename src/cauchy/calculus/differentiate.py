@@ -29,7 +29,9 @@ Argnums = int | Sequence[int]
 class _Run:
     """One run of f with fresh nodes for the arguments that vary. Used inside `recording()` only."""
 
-    def __init__(self, f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums, has_aux: bool) -> None:
+    def __init__(
+        self, f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums, has_aux: bool
+    ) -> None:
         self.single = isinstance(argnums, int)
         wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
         for i in wanted:
@@ -278,9 +280,7 @@ def _rows(run: _Run) -> list[list[Array]]:
         for k in range(o.size):
             seeds = [_basis(o.shape, o.dtype, k) if p is o else None for p in run.out]
             rows.append(run.pulled(seeds))
-        blocks.append(
-            [_stacked([r[i] for r in rows], o.shape + n.shape, 0, n.dtype) for i, n in enumerate(run.wrt)]
-        )
+        blocks.append([_stacked([r[i] for r in rows], o.shape + n.shape, 0, n.dtype) for i, n in enumerate(run.wrt)])
     return blocks
 
 
@@ -293,10 +293,7 @@ def _columns(run: _Run) -> list[list[Array]]:
             dots = push(outs, {n: _basis(n.shape, n.dtype, k)})
             found[i].append([d if d is not None else _zeros_float(o) for d, o in zip(dots, run.out, strict=True)])
     return [
-        [
-            _stacked([c[j] for c in found[i]], o.shape + n.shape, -1, o.dtype)
-            for i, n in enumerate(run.wrt)
-        ]
+        [_stacked([c[j] for c in found[i]], o.shape + n.shape, -1, o.dtype) for i, n in enumerate(run.wrt)]
         for j, o in enumerate(run.out)
     ]
 
@@ -348,7 +345,9 @@ def derivative(f: Function, order: int = 1) -> Function:
         with recording():
             run = _Run(f, (x, *args), kwargs, 0, False)
             if len(run.wrt) != 1:
-                raise ShapeError("derivative needs one number or one array", fix="ask for cauchy.grad or cauchy.jacobian")
+                raise ShapeError(
+                    "derivative needs one number or one array", fix="ask for cauchy.grad or cauchy.jacobian"
+                )
             node, ys = run.wrt[0], run.out
             if node.shape and order:
                 _require_elementwise(node, [y.node for y in ys], f)
@@ -459,7 +458,9 @@ class _Plain:
         parts = self.owner._vjp(g, y, *args)
         if not isinstance(parts, (tuple, list)) or len(parts) != len(args):
             raise ShapeError(f"the defvjp rule of `{self.owner.f.__name__}` must return a tuple of {len(args)} parts")
-        return [None if p is None else self._checked(p, np.shape(a), "defvjp") for p, a in zip(parts, args, strict=True)]
+        return [
+            None if p is None else self._checked(p, np.shape(a), "defvjp") for p, a in zip(parts, args, strict=True)
+        ]
 
     def _checked(self, x: Any, shape: tuple[int, ...], name: str) -> Array:
         x = as_array(x)

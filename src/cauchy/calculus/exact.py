@@ -131,8 +131,8 @@ def zeros(g: Q, x: Q, low: Q, high: Q) -> Zeros:
         raise Unsolved("it is 0 everywhere here")
     found: set[Q] = set()
     complete = True
-    numerator: Q = sp.fraction(sp.together(sp.powsimp(g)))[0]
-    for factor in sp.Mul.make_args(sp.factor(numerator)):
+    product: Q = sp.factor(sp.fraction(sp.together(sp.powsimp(g)))[0])
+    for factor in sp.Mul.make_args(product):
         points, sure = _factor_zeros(factor, x, low, high)
         complete &= sure
         found |= {p for p in points if number(low) < number(p) < number(high)}

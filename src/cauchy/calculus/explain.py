@@ -34,7 +34,7 @@ from .expression import Expression, parse, read
 
 QUESTIONS = ("domain", "derivatives", "stationary", "limits", "antiderivative", "inflections", "roots")
 _SEARCH = (-10.0, 10.0)  # where to look for zeros when nothing else says where
-_SAMPLES, _MOST = 4001, 24  # of a numerical search; zeros shown at most
+_SAMPLES, _MOST = 4001, 12  # of a numerical search; zeros shown at most
 
 
 def explain(
@@ -86,6 +86,8 @@ class _Builder:
         self.unsolved = {q: a["unsolved"] for q, a in found.items() if "unsolved" in a}
         self.known: dict[str, Verdict] = {}
         self.notes: dict[str, str] = {}
+        if self.answers.get("domain", {}).get("parts") == []:  # nowhere defined: nothing else has a meaning
+            self.answers, self.unsolved = {"domain": self.answers["domain"]}, {}
         self.domain = [(_number(a), _number(b), lo, ro) for a, b, lo, ro in self.parts("domain", "parts")]
         period = self.answers.get("domain", {}).get("period")
         self.period = _number(period) if period else None
@@ -107,25 +109,35 @@ class _Builder:
             (self.domain[0][0].value, self.domain[-1][1].value) if self.period and self.domain else _SEARCH
         )
         self.known["domain"] = _verdict("domain" in self.answers)
+        for question, name in (("derivatives", "derivative"), ("antiderivative", "antiderivative")):
+            if question in self.unsolved or question in self.answers:
+                self.known[name] = _verdict(question in self.answers)
         gap = self.check_derivative(first) if first else math.nan
-        self.known["antiderivative"] = _verdict(F is not None)
         stationary = self.listing("stationary", "points", first)
         inflections = self.listing("inflections", "points", second)
         roots = self.listing("roots", "points", self.f)
         complete = stationary.proved and "stationary" in self.answers
         corners = self.exact_listing("stationary", "corners", complete)
+        through = {p.x.value for p in (*stationary.points, *corners.points) if p.kind != "jump"}
+        level = tuple(p for p in corners.points if p.slopes and p.slopes[0].value == p.slopes[1].value == 0)
+        level = tuple(p._replace(slopes=None) for p in level if p.kind != "jump")
+        sharp = tuple(p for p in corners.points if p.kind == "jump" or not _smooth(p))
+        stationary = stationary._replace(points=tuple(sorted((*stationary.points, *level), key=lambda p: p.x.value)))
+        corners = corners._replace(points=sharp)
         ends = self.exact_listing("stationary", "ends", complete)
         limits = [(_number(a), _number(v)) for a, v in self.answers.get("limits", [])]
         if self.period is None:
             self.known["limits"] = _verdict("limits" in self.answers)
-        highest, lowest = (
-            self.extent(1, stationary, corners, ends, limits),
-            self.extent(-1, stationary, corners, ends, limits),
-        )
-        if self.known["stationary"] is Verdict.PROVED and highest[0] and lowest[0]:
+        closed = {p.x.value for p in ends.points}
+        open_ends = [v for a, v in limits if a.value not in closed]
+        highest, lowest = (self.extent(sign, stationary, corners, ends, open_ends) for sign in (1, -1))
+        if highest[0] and lowest[0]:
             self.known["extent"] = Verdict.PROVED
         stationary, corners, ends = (self.ranked(group, highest, lowest) for group in (stationary, corners, ends))
-        chart = lambda q: tuple((_number(a), _number(b), s) for a, b, s in self.parts(q, "signs") if s is not None)
+        chart = lambda q: [(_number(a), _number(b), s) for a, b, s in self.parts(q, "signs") if s is not None]
+        monotone = _joined(chart("stationary"), through)
+        curvature = tuple(chart("inflections"))
+        self.known |= {k: Verdict.PROVED for k, v in (("monotone", monotone), ("curvature", curvature)) if v}
         proved = all(v is Verdict.PROVED for v in self.known.values())
         unsolved = {k: v for k, v in self.unsolved.items() if k != "limits" or self.period is None}
         return Explanation(
@@ -135,7 +147,7 @@ class _Builder:
             antiderivative=F, elementary=self.answers.get("antiderivative", {}).get("elementary", True),
             stationary=stationary, corners=corners, ends=ends, inflections=inflections, roots=roots,
             limits=tuple(limits) if "limits" in self.answers and self.period is None else None,
-            monotone=chart("stationary"), curvature=chart("inflections"), highest=highest, lowest=lowest,
+            monotone=monotone, curvature=curvature, highest=highest, lowest=lowest,
             window=self.window(stationary, corners, ends, inflections, roots), searched=self.searched,
             known=self.known, unsolved={_NAMES.get(k, k): v for k, v in unsolved.items()}, notes=self.notes,
             verdict=Verdict.PROVED if proved else Verdict.UNDECIDED,
@@ -156,12 +168,17 @@ class _Builder:
             others = self.search(question, g, exact.points) if g else ()
             why = "" if exact.proved else self.say("incomplete")
             return Listing(tuple(sorted((*exact.points, *others), key=lambda p: p.x.value)), False, why, exact.flat)
+        if question not in self.unsolved:
+            return Listing((), False)
         self.known[question] = Verdict.UNDECIDED
         if g is None:
-            return Listing((), False, self.say("unsolved", why=self.unsolved[question]))
-        a, b = (f"{v:.6g}" for v in self.searched)
+            return Listing((), False, self.say("unsolved", why=self.unsolved.pop(question)))
         self.unsolved.pop(question)
-        return Listing(self.search(question, g, ()), False, self.say("estimates", a=a, b=b))
+        found = self.search(question, g, ())
+        a, b = (f"{v:.6g}".replace("-", "−") for v in self.searched)
+        nearest = tuple(sorted(sorted(found, key=lambda p: abs(p.x.value))[:_MOST], key=lambda p: p.x.value))
+        key = "nothing" if not found else "nearest" if len(found) > _MOST else "estimates"
+        return Listing(nearest, False, self.say(key, a=a, b=b, shown=_MOST, found=len(found)))
 
     def exact_listing(self, question: str, key: str, complete: bool) -> Listing:
         points = tuple(_point(d) for d in self.parts(question, key))
@@ -176,25 +193,28 @@ class _Builder:
             x = np.linspace(*self.searched, _SAMPLES) + 1e-9 * math.pi * (self.searched[1] - self.searched[0])
             y = np.broadcast_to(np.asarray(g(x), float), x.shape)
             found = []
+            breaks = [v.value for a, b, *_ in self.domain for v in (a, b)]  # near a hole f' is rounding noise
             for i in np.flatnonzero(np.isfinite(y[:-1]) & np.isfinite(y[1:]) & (y[:-1] * y[1:] < 0)):
                 at = optimize.root_scalar(value, bracket=(x[i], x[i + 1]), xtol=1e-14).root
                 pole = not abs(value(at)) <= 1e-3 * min(abs(y[i]), abs(y[i + 1]))
-                old = any(abs(at - p.x.value) < 1e-6 * max(1.0, abs(at)) for p in known)
+                at = 0.0 if abs(at) < 1e-12 * (x[-1] - x[0]) and value(0.0) == 0 else at
+                old = any(abs(at - v) < 1e-6 * max(1.0, abs(at)) for v in (*breaks, *(p.x.value for p in known)))
                 height = float(self.f(np.float64(at)))
                 if not pole and not old and math.isfinite(height):
                     kind = {"stationary": "maximum" if y[i] > 0 else "minimum"}.get(question, "inflection")
                     height = 0.0 if question == "roots" else height
                     found.append(Point(Number(None, at + 0.0), Number(None, height), kind, proved=False))
-        return tuple(sorted(found, key=lambda p: abs(p.x.value))[:_MOST])
+        return tuple(found)
 
     def extent(self, sign: int, *groups: Any) -> tuple[str, Number | None]:
         """Is there a highest (sign 1) or lowest (-1) value? ("has" | "no_global" | "open" | "", value)."""
-        stationary, corners, ends, limits = groups
-        if not stationary.proved or (self.period is None and "limits" not in self.answers):
+        stationary, corners, ends, edges = groups
+        if not (stationary.proved and corners.proved) or (self.period is None and "limits" not in self.answers):
+            return "", None
+        if any(p.kind == "jump" for p in corners.points):
             return "", None
         heights = [p.y for g in (stationary, corners, ends) for p in g.points]
-        flat = bool(stationary.flat)
-        edges = [] if self.period and len(self.domain) == 1 else [v for _, v in limits]
+        edges = [] if self.period and len(self.domain) == 1 else edges
         best = max((v.value * sign for v in (*heights, *edges)), default=math.nan)
         if math.isnan(best):
             return "", None
@@ -207,7 +227,7 @@ class _Builder:
             return "", None  # equal to twelve digits, and not shown to be equal
         if attained:
             return "has", attained[0]
-        return ("", None) if flat else ("open", approached[0])
+        return ("", None) if stationary.flat else ("open", approached[0])
 
     def ranked(self, group: Listing, highest: tuple[str, Number | None], lowest: tuple[str, Number | None]) -> Listing:
         def rank(p: Point) -> Point:
@@ -261,14 +281,29 @@ class _Builder:
         reach = 1.5 * (high - low) or max(1.0, abs(low))
         near = [v for v in (*inflections, *roots, *open_ends) if low - reach <= v <= high + reach]
         low, high = min([low, *near]), max([high, *near])
-        margin = 0.25 * (high - low) or max(2.0, abs(low))
+        margin = (0.25 if len(core) > 1 else 2.0) * (high - low) or max(2.0, abs(low))
         if not (stationary or corners):
-            margin = max(12 * margin, 1.0)
+            margin = 3.0 * (high - low) or 2.0 * margin
         low, high = low - margin, high + margin
         if self.domain:
             inner = 0.03 * (high - low)
             low, high = max(low, self.domain[0][0].value - inner), min(high, self.domain[-1][1].value + inner)
         return low, high
+
+
+def _smooth(p: Point) -> bool:
+    """Do the one-sided slopes agree and are finite?"""
+    return p.slopes is not None and p.slopes[0].exact == p.slopes[1].exact and math.isfinite(p.slopes[0].value)
+
+
+def _joined(chart: list[tuple[Number, Number, int]], through: set[float]) -> tuple[tuple[Number, Number, int], ...]:
+    """Neighboring gaps with the same sign of f' are one where f is continuous in between."""
+    out: list[tuple[Number, Number, int]] = []
+    for a, b, s in chart:
+        if out and s and out[-1][1].value == a.value and out[-1][2] == s and a.value in through:
+            a = out.pop()[0]  # noqa: PLW2901
+        out.append((a, b, s))
+    return tuple(out)
 
 
 _NAMES = {"derivatives": "derivative"}
@@ -296,7 +331,7 @@ def _point(d: dict[str, Any]) -> Point:
         Number(d["y"] and read(d["y"], 10_000), d["y_value"]),
         d.get("kind", "zero"),
         proved=d.get("kind") != "unknown",
-        slopes=None if slopes is None or d.get("stationary") else (_number(slopes[0]), _number(slopes[1])),
+        slopes=None if slopes is None else (_number(slopes[0]), _number(slopes[1])),
     )
 
 

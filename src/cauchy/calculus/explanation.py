@@ -38,6 +38,10 @@ class Number(NamedTuple):
         plain = text.lstrip("−").replace("/", "").isdigit()
         return text if plain or len(text) == 1 else f"{text} ≈ {self.value:.6g}".replace("-", "−")
 
+    def of(self, name: str) -> str:
+        """`name = 4/3`, or `name ≈ 1.33` where there is no exact form."""
+        return f"{name} {self}" if self.exact is None and math.isfinite(self.value) else f"{name} = {self}"
+
     def short(self) -> str:
         return str(self).split(" ≈")[0].removeprefix("≈ ")
 
@@ -129,6 +133,8 @@ class Explanation(Result):
         out: list[tuple[str, list[str], Verdict | None]] = []
 
         def add(key: str, lines: list[str]) -> None:
+            if key not in self.known and key not in self.unsolved:
+                return
             if key in self.unsolved:
                 lines = [*lines, word("unsolved", why=self.unsolved[key])]
             out.append((word(key), lines, self.known.get(key)))
@@ -157,8 +163,8 @@ class Explanation(Result):
                 out.append((word(key), self._point_lines(listing), self.known.get("stationary")))
         if "extent" in self.known:
             add("extent", [self._extent_text("maximum", self.highest), self._extent_text("minimum", self.lowest)])
-        if self.limits:
-            add("limits", [f"{x} → {a.short()}:  f → {v}" for a, v in self._outer_limits()] or [word("none")])
+        if limits := [f"{x} → {a}:  f → {v}" for a, v in self._outer_limits()] or "limits" in self.unsolved:
+            add("limits", [] if limits is True else limits)
         if self.monotone:
             add("monotone", self._chart(self.monotone, "rising", "falling", "constant"))
         add("inflections", self._point_lines(self.inflections, kinds=False))
@@ -167,9 +173,11 @@ class Explanation(Result):
         add("roots", self._point_lines(self.roots, kinds=False, values=False))
         return out
 
-    def _outer_limits(self) -> list[tuple[Number, Number]]:
+    def _outer_limits(self) -> list[tuple[str, Number]]:
+        """Limits where f has no value, the side as a raised sign: they come in pairs, start and end of each part."""
         closed = {p.x.value for p in self.ends.points}
-        return [(a, v) for a, v in self.limits or () if a.value not in closed]
+        side = lambda k, a: "" if math.isinf(a.value) else "⁺" if k % 2 == 0 else "⁻"
+        return [(a.short() + side(k, a), v) for k, (a, v) in enumerate(self.limits or ()) if a.value not in closed]
 
     def _domain_text(self) -> str:
         word = lambda key, **f: say(f"explain.{key}", self.lang, **f)
@@ -200,8 +208,8 @@ class Explanation(Result):
         word = lambda key, **f: say(f"explain.{key}", self.lang, **f)
         lines = []
         for p in listing.points:
-            bits = [f"{self.variable} = {p.x}"]
-            bits += [f"f = {p.y}"] if values else []
+            bits = [p.x.of(self.variable)]
+            bits += [p.y.of("f")] if values else []
             if kinds:
                 name = f"global_{p.kind}" if p.everywhere and p.kind in ("maximum", "minimum") else p.kind
                 bits.append(word(name))
@@ -228,14 +236,33 @@ class Explanation(Result):
         step = _nice((b - a) / 8)
         xs = np.arange(math.ceil(a / step - 1e-9), math.floor(b / step + 1e-9) + 1) * step
         with np.errstate(all="ignore"):
-            columns = [xs, self.function(xs), *([self.slope(xs)] if self.derivative else [])]
+            columns = [xs, np.array(self.function(xs)), *([self.slope(xs)] if self.derivative else [])]
         names = [self.variable, f"f({self.variable})", f"f′({self.variable})"]
+        for c in columns[1:]:
+            c[~self._defined(xs)] = np.nan
         show = lambda v: (
             f"{v:.6g}".replace("-", "−") if math.isfinite(v) else "–" if math.isnan(v) else str(Number(None, v))
         )
-        return [f"{n:<6}" + "".join(f"{show(float(v)):>11}" for v in c) for n, c in zip(names, columns, strict=False)]
+        return [
+            f"{n:<6}" + "".join(f"{show(float(v) + 0.0):>13}" for v in c) for n, c in zip(names, columns, strict=False)
+        ]
 
     # -- pictures ----------------------------------------------------------------------------------
+
+    def _defined(self, x: np.ndarray) -> np.ndarray:
+        """Is x in the domain? (True everywhere when the domain is not known.)"""
+        if self.domain is None:
+            return np.ones(x.shape, bool)
+        if self.period and self.domain:
+            start = self.domain[0][0].value
+            x = start + np.mod(x - start, self.period.value)
+        inside = np.zeros(x.shape, bool)
+        for a, b, left_open, right_open in self.domain:
+            eps = 1e-12 * max(1.0, *(abs(v.value) for v in (a, b) if math.isfinite(v.value)), 0.0)
+            inside |= (x > a.value + eps if left_open else x >= a.value - eps) & (
+                x < b.value - eps if right_open else x <= b.value + eps
+            )
+        return inside
 
     def slope(self, x: np.ndarray) -> np.ndarray:
         """f' as a formula gives it, NaN where f has no derivative."""

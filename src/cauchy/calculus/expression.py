@@ -302,6 +302,9 @@ def _pretty(t: Tree, least: int) -> str:
             return "π" if t.name == "pi" else t.name
         case Neg():
             return f"−{_pretty(t.arg, 3)}"
+        case Op(op="^", left=Call(name="sqrt" | "cbrt") as root):
+            n = _small(t.right)
+            return f"({_pretty(root, 0)})" + (f"^{_pretty(t.right, 5)}" if n is None else n.translate(_RAISE))
         case Op(op="^") if (n := _small(t.right)) is not None:
             return _pretty(t.left, 5) + n.translate(_RAISE)
         case Op():

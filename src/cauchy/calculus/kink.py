@@ -28,7 +28,9 @@ class Kink:
     count: int
 
     def __str__(self) -> str:
-        return f"`{self.primitive}` is on its edge ({self.count} entr{'y' if self.count == 1 else 'ies'}) at {self.where}"
+        return (
+            f"`{self.primitive}` is on its edge ({self.count} entr{'y' if self.count == 1 else 'ies'}) at {self.where}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +53,16 @@ class Derivative(Result):
     @property
     def smooth(self) -> bool:
         """Whether the limits agree with the derivative given, as far as evaluation beside x can tell."""
-        return not self.kinks or (self.left is not None and _close(self.left, self.derivative) and _close(self.right, self.derivative))
+        return not self.kinks or (
+            self.left is not None and _close(self.left, self.derivative) and _close(self.right, self.derivative)
+        )
 
     def __str__(self) -> str:
         lines = [f"derivative {self.derivative} (value {self.value})"]
         if not self.finite:
-            lines.append("not finite here: the function or its derivative has a pole, an overflow or an undefined value")
+            lines.append(
+                "not finite here: the function or its derivative has a pole, an overflow or an undefined value"
+            )
         lines += [str(k) for k in self.kinks]
         if self.left is not None and not self.smooth:
             lines.append(
@@ -104,7 +110,9 @@ def differentiate(f: Callable[..., Any], x: Any) -> Derivative:
     slope = derivative(f) if np.ndim(x) == 0 else grad(f)
     graph = trace(f, x)
     if len(graph.outputs) != 1 or graph.outputs[0].value is None or np.size(graph.outputs[0].value) != 1:
-        raise ShapeError(f"differentiate needs a function with one number as value; got shape {[n.shape for n in graph.outputs]}")
+        raise ShapeError(
+            f"differentiate needs a function with one number as value; got shape {[n.shape for n in graph.outputs]}"
+        )
     value, d = graph.outputs[0].value, slope(x)
     edges = on_edge(graph)
     left = right = None

@@ -1,10 +1,11 @@
 """The reference derivative of a black box: a ladder of difference quotients that knows its own error.
 
 Central quotients on steps of ratio 4 are extrapolated (Neville's scheme in h², Richardson 1911). Two errors compete:
-truncation falls with h, rounding grows as noise/h. The noise of f is measured, not assumed: the residual of a cubic in three
-narrow windows around x, the last bit that f ever sets (it betrays quantization and float32 inside), and the size of its
-jumps. The rung is chosen by Lepskii's principle (1990): an answer from large steps is believed only as far as no smaller
-step contradicts it beyond its own error. So sin at 1e8 is not taken for a constant, small as sin(x + 8e8) - sin(x - 8e8) is.
+truncation falls with h, rounding grows as noise/h. The noise of f is measured, not assumed: the residual of a cubic
+in three narrow windows around x, the last bit that f ever sets (it betrays quantization and float32 inside), and the
+size of its jumps. The rung is chosen by Lepskii's principle (1990): an answer from large steps is believed only as
+far as no smaller step contradicts it beyond its own error. So sin at 1e8 is not taken for a constant, small as sin(x
++ 8e8) - sin(x - 8e8) is.
 
 The error is an estimate, not a bound: between its samples a black box may do anything.
 """
@@ -33,14 +34,17 @@ _UNDEFINED = (ArithmeticError, ValueError)  # what math.log(-1), math.exp(1e9), 
 class Slope:
     """Derivative of a black box at one point; every array has the shape of f(x).
 
-    `value` with its `error` (an estimate that is meant to be too large) and the part of it due to `rounding`, the `noise` level
-    of f itself, the `step` the value rests on, the slopes from the `left` and the `right`, and `kind`, one word for each component:
+    `value` with its `error` (an estimate that is meant to be too large) and the part of it due to `rounding`, the
+    `noise` level of f itself, the `step` the value rests on, the slopes from the `left` and the `right`, and `kind`,
+    one word for each component:
 
     - ``"smooth"``: the value may be used.
     - ``"right"``, ``"left"``: f is defined on that side of x only; the value is the one-sided slope.
     - ``"kink"``: the two slopes differ; the value is their mean.
-    - ``"quantized"``: f is a staircase around x, flat in every small window: 0 is what it shows, nobody knows the slope.
-    - ``"rough"``: f looks like noise in every window, far above rounding (it is noise, or it oscillates faster than x resolves).
+    - ``"quantized"``: f is a staircase around x, flat in every small window: 0 is what it shows, nobody knows the
+      slope.
+    - ``"rough"``: f looks like noise in every window, far above rounding (it is noise, or it oscillates faster than
+      x resolves).
     - ``"unbounded"``: the quotients grow without limit (a jump, or a vertical tangent); the value is NaN.
     - ``"undefined"``: f is NaN or infinite at x, or on both sides of it; the value is NaN.
 
@@ -68,11 +72,13 @@ def slope(phi: Callable[[Any], Any], x: Any, *, scale: float | None = None) -> S
     """The derivative of a black box phi: R -> R^shape at a scalar x, with an honest estimate of its error.
 
     float32 stays float32, every other real x becomes float64. phi may return any real array and is called with one
-    NumPy scalar, 70 to 150 times. `scale` is a length on which phi is known to vary (default 1); it matters only where |x| says
-    nothing, as at 0. The error is an *estimate*; over the sweep in `tests/test_ladder.py` fewer than one in a thousand is too small.
+    NumPy scalar, 70 to 150 times. `scale` is a length on which phi is known to vary (default 1); it matters only
+    where |x| says nothing, as at 0. The error is an *estimate*; in the sweep of `tests/test_ladder.py` it is not too
+    small in 999 of 1000 cases.
 
-    Raises `ShapeError` if phi returns no real numbers or changes its shape, or x is no real scalar, `DomainError` if x is not finite;
-    what phi raises at x itself passes through, at other points an `ArithmeticError` or `ValueError` counts as undefined.
+    Raises `ShapeError` if phi returns no real numbers or changes its shape, or x is no real scalar, `DomainError` if
+    x is not finite; what phi raises at x itself passes through, at other points an `ArithmeticError` or `ValueError`
+    counts as undefined.
 
     References: L. F. Richardson (1911); O. V. Lepskii (1990); J. J. Moré and S. M. Wild (2012) on measuring noise.
 
@@ -91,8 +97,9 @@ def slope(phi: Callable[[Any], Any], x: Any, *, scale: float | None = None) -> S
 def jacobian(f: Callable[[Any], Any], x: Any) -> Ladder:
     """All partial derivatives of a black box f at an array x: shape f(x).shape + x.shape, one component of x at a time.
 
-    x is copied, never changed, and f gets a fresh copy for every call (a NumPy scalar if x is one number). float32 stays
-    float32; float64 and integers become float64. Raises as `slope` does, and `ShapeError` for complex, object, text or empty input.
+    x is copied, never changed, and f gets a fresh copy for every call (a NumPy scalar if x is one number). float32
+    stays float32; float64 and integers become float64. Raises as `slope` does, and `ShapeError` for complex, object,
+    text or empty input.
 
     >>> J = jacobian(lambda w: np.array([w[0] * w[1], w.sum()]), np.array([2, 3]))
     >>> J.value.round(9)
@@ -145,7 +152,8 @@ def as_point(x: Any, name: str = "x") -> np.ndarray:
     a = np.array(a, dtype=a.dtype if a.dtype == np.float32 else np.float64)
     if not np.isfinite(a).all():
         raise DomainError(
-            f"{name}: wanted finite numbers, got {a[~np.isfinite(a)][0]}", why="there is no neighborhood to take differences in"
+            f"{name}: wanted finite numbers, got {a[~np.isfinite(a)][0]}",
+            why="there is no neighborhood to take differences in",
         )
     return a
 
@@ -172,7 +180,7 @@ class Line:
         self.at_x = first.astype(np.float64).ravel()
 
     def argument(self, point: np.ndarray) -> Any:
-        return point.reshape(self.form).astype(self.dtype)[()]
+        return point.reshape(self.form).astype(self.dtype)[()] if self.form else self.dtype(point[0])
 
     def round(self, points: np.ndarray) -> np.ndarray:
         """The points as f will see them."""
@@ -182,23 +190,21 @@ class Line:
     def __call__(self, point: np.ndarray) -> np.ndarray:
         """f at one point."""
         self.count += 1
-        nothing = np.full(self.at_x.size, np.nan)
-        finite = np.isfinite(point)
-        if not finite.any():
-            return nothing
+        usable = np.isfinite(point)
+        if not usable.any():
+            return np.full(self.at_x.size, np.nan)
         try:
-            with np.errstate(all="ignore"):
-                y = real(self.phi(self.argument(np.where(finite, point, self.x))))
+            y = real(self.phi(self.argument(np.where(usable, point, self.x))))
         except _UNDEFINED:
-            return nothing
+            return np.full(self.at_x.size, np.nan)
         if y.shape != self.shape:
             raise ShapeError(
                 f"f returned shape {y.shape} at {point} and {self.shape} at {self.x}",
                 why="a derivative needs one shape around x",
                 fix="return the same shape for every argument",
             )
-        y = y.astype(np.float64).ravel()
-        y[~(np.isfinite(y) & finite)] = np.nan
+        y = y.ravel().astype(np.float64)
+        y[~(np.isfinite(y) & usable)] = np.nan
         return y
 
     def raw(self, point: np.ndarray) -> np.ndarray:
@@ -212,7 +218,8 @@ class Line:
         return y if y.dtype.kind == "f" else y.astype(np.float64)
 
     def many(self, points: np.ndarray) -> np.ndarray:
-        return np.array([self(p) for p in points]).reshape(len(points), self.at_x.size)
+        with np.errstate(all="ignore"):
+            return np.array([self(p) for p in points]).reshape(len(points), self.at_x.size)
 
     def apart(self, points: np.ndarray, which: np.ndarray) -> np.ndarray:
         """Component j of f at points[j], for the components in the mask `which`; elsewhere NaN."""
@@ -240,7 +247,7 @@ def real(y: Any) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Rungs:
-    """What a climb has seen: steps h of shape (K, 1 or m), falling, and of shape (K, m) f to either side with its noise."""
+    """What a climb has seen: steps h (K, 1 or m), falling, and (K, m) of f to either side, with its noise."""
 
     slope: Slope
     h: np.ndarray
@@ -268,7 +275,8 @@ def climb(line: Line, scale: float | None = None) -> Rungs:
         unit = np.where(single | (line.dtype is np.float32), 2.0**-23, 2.0**-52)
         jump, flat = _plateaus(line, h, up, down)
         staircase = flat & (jump > 0)
-        # stairs no higher than the rounding of what f reaches nearby are noise (log(1 + x²) at 1e-8); higher ones are meant
+        # stairs no higher than the rounding of what f reaches nearby are noise (log(1 + x²) at 1e-8); higher ones
+        # are meant
         largest = np.fmax(np.nanmax(np.abs(samples), axis=0, initial=0.0, where=np.isfinite(samples)), np.abs(at))
         stuck = staircase & (jump > np.fmax(4 * unit * largest, np.finfo(float).tiny))
         rough = patternless & (level > 1000 * unit * np.abs(at))
@@ -279,7 +287,9 @@ def climb(line: Line, scale: float | None = None) -> Rungs:
         ahead, behind = right - x, x - left
         width, lean = (ahead + behind) / 2, np.abs(ahead - behind) / 2
         bend = np.abs((up - at) - (at - down)) / width  # x +- h are rounded: f'' times the shift of their middle
-        value, error, rounding, step = _choose(h, (up - down) / (2 * width), (noise + np.fmax(bend * lean, 0)) / width, 2)
+        value, error, rounding, step = _choose(
+            h, (up - down) / (2 * width), (noise + np.fmax(bend * lean, 0)) / width, 2
+        )
         sided = _choose(
             np.hstack([np.broadcast_to(h, up.shape)] * 2),
             np.hstack([(up - at) / ahead, (at - down) / behind]),
@@ -298,6 +308,7 @@ def climb(line: Line, scale: float | None = None) -> Rungs:
                 np.where(here, b, a) for a, b in zip((value, error, rounding, step), other, strict=True)
             )
         word[_grows(up - at, h, ulp) | _grows(at - down, h, ulp)] = "unbounded"
+        stuck |= (word == "smooth") & _stairs(line, value, step, unit * np.abs(at))
         word[stuck] = "quantized"
         word[rough] = "rough"
         word[~np.isfinite(at) | (no_right & no_left) | (~np.isfinite(error) & (word == "smooth"))] = "undefined"
@@ -317,7 +328,7 @@ def climb(line: Line, scale: float | None = None) -> Rungs:
 
 
 def _steps(x: np.ndarray, unit: float, dtype: type) -> np.ndarray:
-    """Powers of two, largest first (x +- h is then exact as often as can be): around |x| and, above that, around `unit`.
+    """Powers of two (x +- h is then mostly exact), largest first: around |x| and, above that, around `unit`.
 
     Shape (K, x.size); NaN where a step is too small for x or too large for the dtype.
     """
@@ -374,7 +385,7 @@ def _choose(h: np.ndarray, d: np.ndarray, n: np.ndarray, power: int) -> tuple[np
 
 
 def _measure_noise(line: Line, size: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The noise of f near x (0 where no window shows any), which outputs may be float32, which show nothing but noise."""
+    """The noise of f near x (0 where no window shows any), which outputs may be float32, which are all noise."""
     m = line.at_x.size
     level, single = np.zeros(m), np.full(m, True)
     seen, smooth = np.zeros((2, m), dtype=bool)
@@ -391,13 +402,20 @@ def _measure_noise(line: Line, size: np.ndarray) -> tuple[np.ndarray, np.ndarray
                 continue
             y = np.where(use, y, 0.0)
             spread = np.fmax(np.ptp(y, axis=0), np.finfo(float).tiny)  # keeps the squares in range
-            z = ((y - y[0]) / spread)[:, :, None].transpose(1, 0, 2)
-            q = np.linalg.qr(s.T[:, :, None] ** np.arange(4))[0]
-            rms = spread * np.sqrt(((z - q @ (np.swapaxes(q, 1, 2) @ z)) ** 2).sum(axis=1)[:, 0] / 8)
+            z = (y - y[0]) / spread
+            scatter, basis = np.std(z, axis=0), []
+            for degree in range(4):  # Gram-Schmidt: what is left of z is its distance from the cubics
+                v = s**degree
+                for b in basis:
+                    v = v - (v * b).sum(axis=0) * b
+                basis.append(v / np.sqrt((v * v).sum(axis=0)))
+                z = z - (z * basis[-1]).sum(axis=0) * basis[-1]
+            rms = np.sqrt((z * z).sum(axis=0) / 8)
+            smooth |= use & (rms < 0.25 * scatter)
+            rms *= spread
             now = np.fmax(2 * rms, _last_bit(y))
             level = np.where(use, np.where(seen, np.minimum(level, now), now), level)
             seen |= use
-            smooth |= use & (rms < 0.25 * spread * np.std(z, axis=1)[:, 0])
     return level, single, seen & ~smooth
 
 
@@ -414,7 +432,7 @@ def _is_single(y: np.ndarray) -> np.ndarray:
 
 
 def _plateaus(line: Line, h: np.ndarray, up: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where f is exactly flat around x: the jump at the end of the plateau (0 where f leaves it continuously), and which are flat."""
+    """Where f is exactly flat around x; and the jump at the end of the plateau, 0 where f leaves it continuously."""
     at, m = line.at_x, line.at_x.size
     x, h = np.broadcast_to(line.x, m), np.broadcast_to(h, up.shape)
     same = np.logical_and.accumulate(((up == at) & (down == at))[::-1], axis=0)[::-1]
@@ -443,7 +461,41 @@ def _plateaus(line: Line, h: np.ndarray, up: np.ndarray, down: np.ndarray) -> tu
         outside, outer = np.where(open_ & ~inner, middle, outside), np.where(open_ & ~inner, y, outer)
     far = outside + 64 * np.spacing((np.abs(x) + outside).astype(line.dtype)).astype(np.float64)
     first, beyond = np.abs(outer - at), np.abs(line.apart(line.round(x + side * far), flat) - at)
-    return np.where(flat & ~(beyond > 8 * first), np.where(np.isnan(first), 0.0, first), 0.0), flat  # a kink goes on rising
+    return np.where(
+        flat & ~(beyond > 8 * first), np.where(np.isnan(first), 0.0, first), 0.0
+    ), flat  # a kink goes on rising
+
+
+def _stairs(line: Line, value: np.ndarray, step: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Where f jumps on both sides of x, within |x|/16, though it is smooth between: (1 - cos x)/x² at 1e-7, whose
+    smooth steps slope at -1e7 and whose stairs, as a whole, at -1e-8. Asked only where the ladder had to stop so short.
+    """
+    m = line.at_x.size
+    x = np.broadcast_to(line.x, m)
+    found = step < np.abs(x) / 256
+    for side in (1.0, -1.0):
+        if not found.any() or line.count > BISECTIONS:
+            break
+        which = found
+
+        def bare(t: np.ndarray, side: float = side, which: np.ndarray = which) -> np.ndarray:  # f without its tangent
+            points = line.round(x + side * t)
+            return line.apart(points, which) - value * (points - x)
+
+        low, high = np.zeros(m), np.abs(x) / 16
+        f_low, f_high = line.at_x, bare(high)
+        sooner = np.abs(f_high - f_low)
+        for i in range(42):  # keep the half over which f changes more: its change falls to 0 unless there is a jump
+            middle = (low + high) / 2
+            y = bare(middle)
+            left, right = np.abs(y - f_low), np.abs(f_high - y)
+            sooner = np.fmax(left, right) if i == 32 else sooner
+            first = left > right
+            high, f_high = np.where(first, middle, high), np.where(first, y, f_high)
+            low, f_low = np.where(first, low, middle), np.where(first, f_low, y)
+        jump = np.abs(f_high - f_low)
+        found = found & (jump > sooner / 4) & (jump > 1000 * noise)
+    return found
 
 
 def _grows(change: np.ndarray, h: np.ndarray, rounding: np.ndarray) -> np.ndarray:

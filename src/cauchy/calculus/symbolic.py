@@ -225,17 +225,16 @@ class Analysis:
     def answer_inflections(self) -> dict[str, Any]:
         """Zeros of f'' across which f'' changes its sign; and the sign of f'' between them."""
         found = self.listed(2)
-        return found | {"points": [p for p in found["points"] if p["kind"] == "inflection"]}
+        points = [p for p in found["points"] if p["kind"] == "inflection"]
+        for k, slopes, continuous in self.joints():
+            if continuous and _same(slopes) and set(_around(k, found["signs"])) == {1, -1}:
+                points.append(self.point(k) | {"kind": "inflection"})
+        return found | {"points": sorted(points, key=lambda d: d["x_value"])}
 
     def answer_stationary(self) -> dict[str, Any]:
         """Zeros of f' and the kinks, with their kind; and the sign of f' between them."""
         found = self.listed(1)
-        corners = []
-        for k in self.kinks:
-            left = next((p for p in self.pieces if p.high == k), None)
-            right = next((p for p in self.pieces if p.low == k), None)
-            if left and right:
-                corners.append(self.corner(k, left, right, found["signs"]))
+        corners = [self.corner(*joint, found["signs"]) for joint in self.joints()]
         ends = [] if self.period else [self.boundary(k, found["signs"]) for k in self.closed_ends]
         return found | {"corners": corners, "ends": ends}
 
@@ -244,28 +243,33 @@ class Analysis:
         inner = [(p.start, p.left_open) for p in self.domain] + [(p.end, p.right_open) for p in self.domain]
         return sorted((q for q, is_open in inner if not is_open and q.is_finite), key=number)
 
-    def corner(self, k: Q, left: Piece, right: Piece, signs: list[Any]) -> dict[str, Any]:
-        value = self.f.subs(self.x, k)
-        sides = ((left, "-"), (right, "+"))
-        slopes = [sp.limit(p.f.diff(self.x), self.x, k, d) for p, d in sides]
-        before = next((s for _, b, s in signs if b == end(k)), None)
-        after = next((s for a, _, s in signs if a == end(k)), None)
-        smooth = slopes[0] == slopes[1] or (slopes[0].is_finite and is_zero(slopes[0] - slopes[1]))
-        if not all(is_zero(sp.limit(p.f, self.x, k, d) - value) for p, d in sides):
-            kind, smooth = "jump", False
+    def joints(self) -> Iterator[tuple[Q, tuple[Q, Q], bool]]:
+        """Each kink inside the domain: the one-sided slopes, and whether f is continuous there."""
+        for k in self.kinks:
+            left = next((p for p in self.pieces if p.high == k), None)
+            right = next((p for p in self.pieces if p.low == k), None)
+            if left and right:
+                sides = ((left, "-"), (right, "+"))
+                slopes = tuple(sp.limit(p.f.diff(self.x), self.x, k, d) for p, d in sides)
+                value = self.f.subs(self.x, k)
+                yield k, slopes, all(is_zero(sp.limit(p.f, self.x, k, d) - value) for p, d in sides)
+
+    def corner(self, k: Q, slopes: tuple[Q, Q], continuous: bool, signs: list[Any]) -> dict[str, Any]:
+        before, after = _around(k, signs)
+        if not continuous:
+            kind = "jump"
         elif before is None or after is None:
             kind = "unknown"
         else:
             turns = [
-                k for k, s in (("maximum", 1), ("minimum", -1)) if s * before >= 0 >= s * after and before != after
+                m for m, s in (("maximum", 1), ("minimum", -1)) if s * before >= 0 >= s * after and before != after
             ]
-            kind = turns[0] if turns else "inflection" if smooth else "corner"
-        stationary = bool(smooth) and is_zero(slopes[0])
-        return self.point(k) | {"kind": kind, "slopes": [end(s) for s in slopes], "stationary": stationary}
+            kind = turns[0] if turns else "inflection" if _same(slopes) else "corner"
+        left = end(slopes[0])
+        return self.point(k) | {"kind": kind, "slopes": [left, left if _same(slopes) else end(slopes[1])]}
 
     def boundary(self, k: Q, signs: list[Any]) -> dict[str, Any]:
-        after = next((s for a, _, s in signs if a == end(k)), None)
-        before = next((s for _, b, s in signs if b == end(k)), None)
+        before, after = _around(k, signs)
         s = after if after is not None else None if before is None else -before
         return self.point(k) | {"kind": {1: "minimum", -1: "maximum"}.get(s or 0, "unknown")}
 
@@ -338,6 +342,16 @@ class Analysis:
         return {"x": x, "x_value": xv, "y": y, "y_value": yv}
 
 
+def _around(k: Q, signs: list[Any]) -> tuple[int | None, int | None]:
+    """The signs left and right of a point."""
+    before = next((s for _, b, s in signs if b == end(k)), None)
+    return before, next((s for a, _, s in signs if a == end(k)), None)
+
+
+def _same(slopes: tuple[Q, Q]) -> bool:
+    return slopes[0] == slopes[1] or (bool(slopes[0].is_finite) and is_zero(slopes[0] - slopes[1]))
+
+
 def _closed(a: Q, b: Q) -> Q:
     return sp.Interval(a, b)
 
@@ -362,7 +376,7 @@ def _integrate(f: Q, x: Q) -> Q:
         g = sp.expand(f.subs({sp.Abs(u): s * u, sp.sign(u): s}))
         g = g.replace(lambda e: e.is_Pow and e.base == s and e.exp.is_Integer, lambda e: s ** (e.exp % 2))
         A, B = g.coeff(s, 0), g.coeff(s, 1)
-        if is_zero(g - A - s * B):
+        if not (A.has(s) or B.has(s)) and is_zero(g - A - s * B):
             G = sp.integrate(B, x)
             F = sp.integrate(A, x) + sp.factor(G - G.subs(x, sp.solve(u, x)[0])) * sp.sign(u)
         else:

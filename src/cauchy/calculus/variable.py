@@ -93,7 +93,9 @@ def backward(y: Array, gradient: Any = None) -> None:
         raise ShapeError(f"gradient has shape {seed.shape}; y has shape {y.shape}")
     owners = [(n, v) for n in reachable([y.node]) if n.prim is INPUT and (v := _leaves.get(n.index)) is not None]
     if not owners:
-        raise TraceError("backward() reaches no Variable", why="the value was computed from constants", fix="cauchy.Variable(x)")
+        raise TraceError(
+            "backward() reaches no Variable", why="the value was computed from constants", fix="cauchy.Variable(x)"
+        )
     with recording():
         parts = pull({y.node: seed}, [n for n, _ in owners])
     for (n, v), g in zip(owners, parts, strict=True):

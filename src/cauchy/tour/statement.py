@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import figure
 from ..errors import CauchyError
 from ..messages import language
 
@@ -38,7 +39,7 @@ class Report:
     lang: str = "en"
     outcome: Outcome = Outcome.AGREES
     computed: list[tuple[str, str]] = field(default_factory=list)
-    figures: list[str] = field(default_factory=list)
+    figures: list[str] = field(default_factory=list)  # SVG
     why: str = ""
 
     def say(self, en: str, zh: str) -> None:
@@ -83,9 +84,13 @@ class Report:
         else:
             raise Mismatch(f"{what}: nothing was raised")
 
-    def figure(self, svg: str) -> None:
-        """Add a figure to the page, as SVG text."""
-        self.figures.append(svg)
+    def plot(self, draw: Callable[[Any, Any], None], *, size: tuple[float, float] = (7.0, 4.0), **options: Any) -> None:
+        """Add a figure: `draw(figure, axes)` fills it. Without matplotlib the page has the numbers alone."""
+        if figure.available():
+            with figure.style():
+                made, axes = figure.new(size=size, **options)
+                draw(made, axes)
+                self.figures.append(figure.svg(made))
 
     def summary(self) -> str:
         """One line for the terminal."""

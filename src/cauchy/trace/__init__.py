@@ -55,7 +55,7 @@ def _naming_the_line() -> Iterator[None]:
         text = str(e)
         if not any(mark in text for mark in ("dtype('O')", "dtype object", "type object", "type Array", "type NDArray", "'Array'", "'NDArray'", "from dtype O")):
             raise
-        frames = [f for f in traceback.extract_tb(e.__traceback__) if not f.filename.startswith((_OURS, *_LIBRARIES))]
+        frames = [f for f in traceback.extract_tb(e.__traceback__) if not f.filename.startswith(_OURS + _LIBRARIES)]
         where = Site(frames[-1].filename, frames[-1].lineno or 0) if frames else None
         raise TraceError(
             "a traced value reached code that cannot be traced",

@@ -329,7 +329,7 @@ def lift_objects(x: np.ndarray) -> Array:
     return P.reshape(P.concatenate(*flat, axis=0), shape=x.shape + parts[0].shape)
 
 
-def as_array(x: Any, dtype: Any = None) -> Array:
+def as_array(x: Any, dtype: Any = None) -> Any:
     """np.asarray for anything that holds traced values: nested lists, object arrays, scalars."""
     if not is_traced(x):
         if isinstance(x, (list, tuple)) and contains_traced(x):
@@ -340,7 +340,7 @@ def as_array(x: Any, dtype: Any = None) -> Array:
         elif isinstance(x, np.ndarray) and x.dtype.kind == "O":
             x = lift_objects(x)
         else:
-            x = wrap(lift(np.asarray(x)[()]))
+            x = wrap(lift(x if isinstance(x, np.ndarray) and x.ndim else np.asarray(x)[()]))
     if dtype is not None and np.dtype(dtype) != x.dtype:
         x = P.astype(x, dtype=np.dtype(dtype))
     return x

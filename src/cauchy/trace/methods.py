@@ -121,13 +121,13 @@ class Methods:
         return np.astype(self, np.dtype(dtype))
 
     def copy(self, order: str = "C") -> Any:
-        return np.copy(self)
+        return np.copy(self, order=order)
 
     def flatten(self, order: Any = "C") -> Any:
         return np.copy(np.ravel(self, order=order))
 
     def reshape(self, *shape: Any, order: Any = "C", copy: Any = None) -> Any:
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order, copy=copy)
 
     def transpose(self, *axes: Any) -> Any:
         return np.transpose(self, None if not axes or axes == (None,) else axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes)

@@ -352,7 +352,7 @@ class World:
         if id(f) in self.functions:
             return self.functions[id(f)][1]
         code = f.__code__
-        if code.co_filename.startswith((_OURS, *_LIBRARIES)) or hasattr(f, "__wrapped__") or _writes_outside(code):
+        if code.co_filename.startswith(_OURS + _LIBRARIES) or hasattr(f, "__wrapped__") or _writes_outside(code):
             return f
         space = self.globals.setdefault(id(f.__globals__), Globals(f.__globals__))
         new = self._copy(f, space, f.__closure__)  # known before its cells: functions capture each other

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -45,20 +46,26 @@ class Audit(Result):
 
     @property
     def exit_code(self) -> int:
-        """2 if a program could not be checked, else 1 if something was refuted, else 0."""
-        if any(p["status"] not in ("finished", "stopped") and not p["claims"] for p in self.programs):
-            return 2
-        return int(self.verdict is Verdict.REFUTED)
+        """1 if something was refuted, else 2 if a program failed before anything in it could be checked, else 0."""
+        if self.verdict is Verdict.REFUTED:
+            return 1
+        return 2 * any(p["status"] not in ("finished", "stopped") and not p["checked"] for p in self.programs)
 
     def text(self, lang: str | None = None) -> str:
-        language_ = language(lang)
+        lang = language(lang)
         claims = [c for p in self.programs for c in p["claims"]]
-        blocks = [report.text(p, language_) for p in self.programs if p["claims"] or p["promises"] or len(self.programs) == 1 or p["error"]]
-        counts = {s: sum(c["status"] == s for c in claims) for s in ("agrees", "refuted", "undecided")}
-        last = say("audit.summary", language_, promises=sum(len(p["promises"]) for p in self.programs), **counts)
-        if not claims:
-            last = say("audit.nothing_at_all", language_, files=len(self.programs))
-        return "\n\n".join([*blocks, last])
+        broken = sum(len(p["promises"]) for p in self.programs)
+        blocks = [
+            report.text(p, lang)
+            for p in self.programs
+            if p["claims"] or p["promises"] or p["error"] or len(self.programs) == 1
+        ]
+        if claims:
+            counts = {s: sum(c["status"] == s for c in claims) for s in ("agrees", "refuted", "undecided")}
+            blocks.append(say("audit.summary", lang, promises=broken, **counts))
+        elif len(self.programs) != 1:
+            blocks.append(say("audit.nothing_at_all", lang, files=len(self.programs)))
+        return "\n\n".join(blocks)
 
     def __str__(self) -> str:
         return self.text()
@@ -83,7 +90,9 @@ def audit(path: str | os.PathLike[str], *, module: bool = False, timeout: float 
             programs = [_check(str(where), where.parent, _project(where), False, timeout, memory)]
         else:
             raise DomainError(f"no such file or folder: {path}", fix="pass a Python file, a folder, or -m MODULE")
-    refuted = any(c["status"] == "refuted" for p in programs for c in p["claims"]) or any(p["promises"] for p in programs)
+    refuted = any(c["status"] == "refuted" for p in programs for c in p["claims"]) or any(
+        p["promises"] for p in programs
+    )
     cost = {"seconds": float(sum(p["seconds"] for p in programs)), "files": float(len(programs))}
     return Audit(programs=tuple(programs), verdict=Verdict.REFUTED if refuted else Verdict.UNDECIDED, cost=cost)
 
@@ -110,7 +119,9 @@ def _check(target: str, cwd: Path, root: Path, as_module: bool, timeout: float, 
         }
         env = os.environ | {"MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"}
         if "PYTHONPATH" in env:  # relative entries mean this folder, not the program's
-            env["PYTHONPATH"] = os.pathsep.join(str(Path(p).resolve()) for p in env["PYTHONPATH"].split(os.pathsep) if p)
+            env["PYTHONPATH"] = os.pathsep.join(
+                str(Path(p).resolve()) for p in env["PYTHONPATH"].split(os.pathsep) if p
+            )
         for name in ("DISPLAY", "WAYLAND_DISPLAY"):
             env.pop(name, None)
         child = subprocess.Popen(
@@ -128,13 +139,21 @@ def _check(target: str, cwd: Path, root: Path, as_module: bool, timeout: float, 
             code = None
         finally:
             _end(child)
-        found = {"status": "timeout", "error": "", "file": None, "line": None, "seconds": timeout, "claims": [], "promises": []}
+        found = {
+            "status": "timeout",
+            "error": "",
+            "file": None,
+            "line": None,
+            "seconds": timeout,
+            "claims": [],
+            "promises": [],
+        }
         if result.exists():
             found = json.loads(result.read_text("utf-8"))
         elif code is not None:
             name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
             found |= {"status": "crashed", "error": name}
-    return {"path": target} | found
+    return {"path": target, "checked": len(found["claims"])} | found
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -166,7 +185,11 @@ def _worth_running(folder: Path) -> list[Path]:
 
 
 def _words(source: str) -> set[str]:
-    return {line.split("def ", 1)[1].split("(")[0].strip() for line in source.splitlines() if line.lstrip().startswith("def ")}
+    return {
+        line.split("def ", 1)[1].split("(")[0].strip()
+        for line in source.splitlines()
+        if line.lstrip().startswith("def ")
+    }
 
 
 def _names(tree: ast.Module) -> set[str]:
@@ -180,7 +203,12 @@ def _looks_paired(names: set[str]) -> bool:
     roles = {"gradient", "grad", "derivative", "deriv", "backward", "backward_pass", "prime", "derivative_of"}
     if names & roles:
         return True
-    return any(relation(v, c) or c.startswith(f"d{v}d") or c.startswith(f"d{v}_d") for v in names for c in names if v != c and v)
+    return any(
+        relation(v, c) or c.startswith(f"d{v}d") or c.startswith(f"d{v}_d")
+        for v in names
+        for c in names
+        if v != c and v
+    )
 
 
 def _imports(tree: ast.Module) -> set[str]:
@@ -194,7 +222,7 @@ def _imports(tree: ast.Module) -> set[str]:
 
 
 def _merge(programs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One verdict for each claim of a folder, though several files may have called it: recorded inputs before generated, then the worst."""
+    """One verdict for each claim of a folder, whoever called it: recorded inputs first, then the worst."""
 
     def rank(c: dict[str, Any]) -> tuple[bool, bool]:
         return c.get("inputs") == "recorded", c["status"] == "refuted"
@@ -231,14 +259,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     target = options.module or options.path
     if not options.json:
-        print(say("audit.running", lang, target=target, timeout=f"{options.timeout:g}", memory=options.memory), flush=True)
+        print(
+            say("audit.running", lang, target=target, timeout=f"{options.timeout:g}", memory=options.memory), flush=True
+        )
     try:
         result = audit(target, module=bool(options.module), timeout=options.timeout, memory=options.memory)
     except DomainError as problem:
         print(json.dumps({"error": problem.what}) if options.json else problem, file=sys.stderr)
         return 2
     if options.json:
-        print(json.dumps({"version": 1, "exit_code": result.exit_code, "programs": result.programs}, ensure_ascii=False, indent=1))
+        print(
+            json.dumps(
+                {"version": 1, "exit_code": result.exit_code, "programs": result.programs}, ensure_ascii=False, indent=1
+            )
+        )
     else:
         print(result.text(lang))
     return result.exit_code
@@ -246,6 +280,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _pairs(argv: Iterable[str]) -> list[tuple[str, str]]:
     words = [w for a in argv for w in a.split("=", 1)]
-    return list(zip(words, words[1:], strict=False))
-
-
+    return list(itertools.pairwise(words))

@@ -1,4 +1,4 @@
-"""The child process: limits itself, runs the program, judges what it finds, writes one JSON report to the file it was told."""
+"""The child process: limits itself, runs the program, judges what it finds, writes one JSON report."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from .discover import Claim, find
-from .judge import judge, promise
+from .judge import judge
 from .record import Outcome, Recorder, TimeUp, deadline, run
+from .usage import promise
 
 EACH = 12.0  # seconds for one claim
 
@@ -29,7 +30,13 @@ def main(request: dict[str, Any]) -> None:
         return path.suffix == ".py" and path.is_relative_to(root) and not _FOREIGN & set(path.parts[len(root.parts) :])
 
     recorder = Recorder(belongs)
-    outcome = run(request["target"], as_module=request["as_module"], seconds=request["timeout"], belongs=belongs, recorder=recorder)
+    outcome = run(
+        request["target"],
+        as_module=request["as_module"],
+        seconds=request["timeout"],
+        belongs=belongs,
+        recorder=recorder,
+    )
     claims, promises = [], []
     end = time.monotonic() + request["judging"]
     for pair, module in _claims(outcome, belongs):
@@ -56,7 +63,9 @@ def _claims(outcome: Outcome, belongs: Any) -> list[tuple[Claim, ModuleType]]:
     if outcome.module is None:
         return []
     modules = [outcome.module]
-    modules += [m for n, m in list(sys.modules.items()) if n != "__main__" and belongs(str(getattr(m, "__file__", None) or ""))]
+    modules += [
+        m for n, m in list(sys.modules.items()) if n != "__main__" and belongs(str(getattr(m, "__file__", None) or ""))
+    ]
     found: dict[Any, tuple[Claim, ModuleType]] = {}
     for module in modules:
         for pair in find(vars(module), belongs):
@@ -66,9 +75,18 @@ def _claims(outcome: Outcome, belongs: Any) -> list[tuple[Claim, ModuleType]]:
     return list(found.values())
 
 
-def _judged(pair: Claim, recorder: Recorder, instances: list[Any], seconds: float) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+def _judged(
+    pair: Claim, recorder: Recorder, instances: list[Any], seconds: float
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     value, claim = pair.label
-    gave_up = {"value": value, "claim": claim, "order": pair.order, "how": pair.how, "status": "undecided", "detail": ""}
+    gave_up = {
+        "value": value,
+        "claim": claim,
+        "order": pair.order,
+        "how": pair.how,
+        "status": "undecided",
+        "detail": "",
+    }
     code = getattr(pair.claim, "__code__", None)
     gave_up |= {"file": code.co_filename if code else "", "line": code.co_firstlineno if code else 0}
     if seconds <= 0:
@@ -97,7 +115,7 @@ def _plain(x: Any) -> Any:
 
 def _limit_memory(mebibytes: int) -> None:
     try:
-        import resource  # noqa: PLC0415 - POSIX only
+        import resource
     except ImportError:
         return
     size = mebibytes * 2**20

@@ -16,9 +16,45 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_WORDS = ("gradient", "grad", "derivative", "derivate", "deriv", "der", "prime", "jacobian", "jac", "backward", "bwd", "dash")
-_WORDS_2 = ("hessian", "hess", "secondderivative", "secondderiv", "doubleprime", "primeprime", "grad2", "deriv2", "d2", "derivative2")
-_BEFORE = ("gradient", "grad", "derivative", "deriv", "jacobian", "jac", "gradientof", "gradof", "derivativeof", "derivof", "backward")
+_WORDS = (
+    "gradient",
+    "grad",
+    "derivative",
+    "derivate",
+    "deriv",
+    "der",
+    "prime",
+    "jacobian",
+    "jac",
+    "backward",
+    "bwd",
+    "dash",
+)
+_WORDS_2 = (
+    "hessian",
+    "hess",
+    "secondderivative",
+    "secondderiv",
+    "doubleprime",
+    "primeprime",
+    "grad2",
+    "deriv2",
+    "d2",
+    "derivative2",
+)
+_BEFORE = (
+    "gradient",
+    "grad",
+    "derivative",
+    "deriv",
+    "jacobian",
+    "jac",
+    "gradientof",
+    "gradof",
+    "derivativeof",
+    "derivof",
+    "backward",
+)
 _BEFORE_2 = ("hessian", "hess", "hessianof", "secondderivative", "secondderivativeof", "grad2", "d2")
 _VERBS = ("compute", "calculate", "calc", "get", "eval", "evaluate")
 _NOUNS = ("forward", "fwd", "function", "func", "fn", "value")
@@ -29,7 +65,19 @@ _VALUE_ROLES = (
     "activate", "activation", "apply", "compute", "evaluate", "objective",
 )  # fmt: skip
 _CLAIM_ROLES = {
-    1: ("gradient", "grad", "derivative", "deriv", "derivate", "prime", "df", "jacobian", "jac", "backward", "backward_pass"),
+    1: (
+        "gradient",
+        "grad",
+        "derivative",
+        "deriv",
+        "derivate",
+        "prime",
+        "df",
+        "jacobian",
+        "jac",
+        "backward",
+        "backward_pass",
+    ),
     2: ("grad2", "hessian", "hess", "second_derivative", "double_prime", "d2f"),
 }
 
@@ -178,15 +226,19 @@ def _by_name(functions: Mapping[str, Any], owner: type | None) -> list[Claim]:
         first = None
         if order == 2:
             first = next((c for c, (v, o, *_) in pairs.items() if v == value and o == 1), None)
-        claims.append(Claim(functions[value], functions[claim], value, claim, order, "name", strong, owner, argument, first))
+        claims.append(
+            Claim(functions[value], functions[claim], value, claim, order, "name", strong, owner, argument, first)
+        )
     return claims
 
 
 def relation(value: str, claim: str, arguments: Iterable[str] = ()) -> tuple[int, bool, str | None] | None:
-    """Whether the name `claim` says "derivative of `value`": its order, whether it says so in so many words, and in which argument.
+    """What the name `claim` says of `value`: the order of the derivative, whether in so many words, in which argument.
 
-    >>> relation("sigmoid", "sigmoid_prime"), relation("f", "d2f"), relation("f", "dfdy", ["x", "y"]), relation("f", "g")
-    ((1, True, None), (2, True, None), (1, True, 'y'), None)
+    >>> relation("sigmoid", "sigmoid_prime"), relation("f", "d2f"), relation("f", "dfdy", ["x", "y"])
+    ((1, True, None), (2, True, None), (1, True, 'y'))
+    >>> relation("f", "df"), relation("f", "g")
+    ((1, False, None), None)
     """
     said = _glue(claim, _VERBS, ())
     for base in dict.fromkeys((_glue(value, (), ()), _glue(value, _VERBS, ()), _glue(value, _VERBS, _NOUNS))):
@@ -204,7 +256,13 @@ def relation(value: str, claim: str, arguments: Iterable[str] = ()) -> tuple[int
             return 1, claim.startswith("d_") or claim[1:2].isupper() or len(base) >= 5, None
         for a in arguments:
             glued = _glue(a, (), ())
-            if said in (f"d{base}d{glued}", f"{base}d{glued}", f"d{base}by{glued}", f"{base}grad{glued}", f"grad{base}{glued}"):
+            if said in (
+                f"d{base}d{glued}",
+                f"{base}d{glued}",
+                f"d{base}by{glued}",
+                f"{base}grad{glued}",
+                f"grad{base}{glued}",
+            ):
                 return 1, True, a
             if said in (f"d2{base}d{glued}2", f"d2{base}d{glued}d{glued}"):
                 return 2, True, a

@@ -1,8 +1,9 @@
 """Run a program as `python file.py` would, while noting what its functions are called with.
 
-The program runs in this very process, which the parent started for it alone: no display, no standard input, limits on time and memory.
-A trace function sees every call of a Python function of the project; arrays are copied at the time of the call, so that a later
-change in place does not change the record. Of many calls the 1st, 2nd, 4th, 8th ... are kept: the beginning and the end of a training differ.
+The program runs in this very process, which the parent started for it alone: no display, no standard input, limits on
+time and memory. A trace function sees every call of a Python function of the project; arrays are copied at the time of
+the call, so that a later change in place does not change the record. Of many calls the 1st, 2nd, 4th, 8th ... are kept:
+the beginning and the end of a training differ.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Call:
 
 @dataclass
 class History:
-    """The calls of one function: how many, some of them, and the digests of all (the first few hundred) array arguments."""
+    """The calls of one function: how many, some of them, and the digests of the first few hundred array arguments."""
 
     count: int = 0
     calls: list[Call] = field(default_factory=list)
@@ -58,7 +59,9 @@ class Recorder:
 
     def __init__(self, belongs: Callable[[str], bool]) -> None:
         self.belongs, self.bytes = belongs, 0
-        self._known: dict[int, tuple[CodeType, History | None]] = {}  # by identity: hashing code is slow; the reference keeps the id alive
+        self._known: dict[
+            int, tuple[CodeType, History | None]
+        ] = {}  # by identity: hashing code is slow; the reference keeps the id alive
         self._histories: dict[tuple[str, int, str], History] = {}
 
     def __enter__(self) -> Recorder:
@@ -113,12 +116,18 @@ class Recorder:
         if depth < 3 and type(value) in (list, tuple, dict) and len(value) <= 1000:
             if isinstance(value, dict):
                 return {k: self.copy(v, depth + 1) for k, v in value.items()}
-            return type(value)(self.copy(v, depth + 1) for v in value)
+            copies = [self.copy(v, depth + 1) for v in value]
+            return copies if isinstance(value, list) else tuple(copies)
         return value
 
 
 def _key(code: CodeType) -> tuple[str, int, str]:
     return code.co_filename, code.co_firstlineno, code.co_qualname
+
+
+def single_to_double(value: Any) -> Any:
+    """float32 arrays as float64: differences need the digits, the program's arithmetic does not mind."""
+    return value.astype(np.float64) if isinstance(value, np.ndarray) and value.dtype == np.float32 else value
 
 
 def digest(array: np.ndarray) -> bytes:
@@ -160,11 +169,14 @@ class _NoWindows:
 
         def exec_module(module: ModuleType) -> None:
             load(module)
-            for function in ("use", "switch_backend") if name == "matplotlib" else ("show", "switch_backend", "pause", "waitforbuttonpress"):
-                if function == "use":
-                    module.use("Agg")
-                if hasattr(module, function):
-                    setattr(module, function, lambda *_, **__: None)
+            if name == "matplotlib":
+                module.use("Agg")
+                module.use = lambda *_, **__: None  # type: ignore[attr-defined]
+            else:
+                choose = module.switch_backend
+                module.switch_backend = lambda *_, **__: choose("Agg")  # type: ignore[attr-defined]
+                for waits in ("show", "pause", "waitforbuttonpress", "ginput"):
+                    setattr(module, waits, lambda *_, **__: None)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
@@ -206,7 +218,9 @@ def run(target: str, *, as_module: bool, seconds: float, belongs: Callable[[str]
         outcome = _ending("stopped" if ending.code in (None, 0) else "failed", ending, belongs)
         if ending.code not in (None, 0):
             outcome.error = f"sys.exit({ending.code!r})"
-    except BaseException as ending:  # the program may raise anything, KeyboardInterrupt included: all of it is its failure, none ours
+    except (
+        BaseException
+    ) as ending:  # the program may raise anything, KeyboardInterrupt included: all of it is its failure, none ours
         outcome = _ending("unreadable" if module is None else "failed", ending, belongs)
     outcome.module, outcome.seconds = module, time.monotonic() - start
     return outcome
@@ -250,4 +264,9 @@ def _ending(status: str, problem: BaseException, belongs: Callable[[str], bool])
             line, file = trace.tb_lineno, trace.tb_frame.f_code.co_filename
         trace = trace.tb_next
     text = str(problem)
-    return Outcome(status, error=f"{type(problem).__name__}: {text}"[:500] if text else type(problem).__name__, line=line, file=file)
+    return Outcome(
+        status,
+        error=f"{type(problem).__name__}: {text}"[:500] if text else type(problem).__name__,
+        line=line,
+        file=file,
+    )

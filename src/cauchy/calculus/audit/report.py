@@ -12,14 +12,31 @@ _MARKS = {"agrees": "+", "refuted": "x", "undecided": "?"}
 
 def text(program: dict[str, Any], lang: str) -> str:
     """All findings on one file, in the order of its lines."""
-    lines = [program["path"]]
+    lines = [program["path"]]  # a file, or the name of a module
     if program["status"] not in ("finished", "stopped"):
         where = _place(program["file"], program["line"]) if program["line"] else ""
-        lines.append("  " + say(f"audit.run_{program['status']}", lang, where=where, error=program["error"], seconds=f"{program['seconds']:.3g}"))
+        lines.append(
+            "  "
+            + say(
+                f"audit.run_{program['status']}",
+                lang,
+                where=where,
+                error=program["error"],
+                seconds=f"{program['seconds']:.3g}",
+            )
+        )
     for c in sorted(program["claims"], key=lambda c: (c["file"], c["line"])):
         lines += claim(c, lang)
     for p in program["promises"]:
-        lines.append("  x " + say("audit.promise", lang, where=_place(p["file"], p["line"]), **{k: p[k] for k in ("function", "word", "samples")}))
+        lines.append(
+            "  x "
+            + say(
+                "audit.promise",
+                lang,
+                where=_place(p["file"], p["line"]),
+                **{k: p[k] for k in ("function", "word", "samples")},
+            )
+        )
     if not program["claims"] and program["status"] in ("finished", "stopped"):
         lines.append("  " + say("audit.nothing", lang))
     return "\n".join(lines)
@@ -46,7 +63,7 @@ def _sentence(c: dict[str, Any], p: dict[str, Any], lang: str) -> str:
     if p["status"] == "agrees":
         return say("audit.agrees", lang, points=p["compared"], digits=f"{min(p['digits'], 15):.0f}", **names)
     if p["reason"]:
-        lead = say("audit.status_refuted" if p["status"] == "refuted" else "audit.undecided", lang)
+        lead = say("audit.refuted_as" if p["status"] == "refuted" else "audit.undecided", lang)
         return lead + say(f"audit.because_{p['reason']}", lang, **names)
     if p["factor"] is not None:
         return say("audit.refuted_factor", lang, factor=p["factor_name"], **names)
@@ -66,15 +83,33 @@ def _details(p: dict[str, Any], lang: str) -> list[str]:
     if "kind" not in p:
         return []
     lines = []
-    if p["worst"] and p["status"] != "agrees":
+    if p["worst"] and (p["status"] == "refuted" or p["reason"] in ("close", "clipped", "domain", "guessed", "stored")):
         w = p["worst"]
-        lines.append(say("audit.worst", lang, variable=p["variable"], index=w["index"], **{k: _number(w[k]) for k in ("x", "claimed", "true")}))
+        lines.append(
+            say(
+                "audit.worst",
+                lang,
+                variable=p["variable"],
+                index=w["index"],
+                **{k: _number(w[k]) for k in ("x", "claimed", "true")},
+            )
+        )
     if p["kinks"]:
         lines.append(say("audit.kinks", lang, count=p["kinks"]))
     if p["unstable"]:
         w = p["unstable_point"]
         why = say(f"audit.why_{w['why']}", lang)
-        lines.append(say("audit.unstable", lang, count=p["unstable"], why=why, variable=p["variable"], x=_number(w["x"]), claimed=_number(w["claimed"])))
+        lines.append(
+            say(
+                "audit.unstable",
+                lang,
+                count=p["unstable"],
+                why=why,
+                variable=p["variable"],
+                x=_number(w["x"]),
+                claimed=_number(w["claimed"]),
+            )
+        )
     return ["      " + line for line in lines]
 
 
@@ -83,4 +118,6 @@ def _number(x: Any) -> str:
 
 
 def _place(file: str | None, line: int | None) -> str:
-    return f"{Path(file).name if file else '?'}:{line}"
+    """file:line as seen from the current folder."""
+    path = Path(file or "?")
+    return f"{path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}:{line}"

@@ -14,12 +14,14 @@ from scipy import integrate as quadpack
 from .integrand import Integrand
 from .report import Note
 from .scan import Approach, Scan, approach, scan
+from .tail import alternating_tail
 
 PANELS = 8  # quantiles of the mass; more panels come from suspects and from grading
 GROWTH = 8.0  # no panel is wider than this many times its neighbor: nodes of a wide one see the flank of a peak
 LIMIT = 200  # bisections within a panel
 DIVERGES, CRAWLS = 1e-3, 0.02  # rates of decay below which the mass does not fall, or too slowly to tell
 MAX_SPLITS = 40
+MAX_CELLS = 10_000_000
 
 # rule: nodes and weights on [0, 1]
 CELLS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -75,7 +77,7 @@ def adaptive(f: Integrand, a: float, b: float, points: tuple[float, ...], rtol: 
     """The integral over (a, b), a < b, either of them infinite."""
     seen = scan(f, a, b, points)
     found = Quadrature(_nan(f), math.inf, "adaptive")
-    cuts: dict[float, bool] = {p: False for p in points}  # place -> does f blow up or fail there?
+    cuts: dict[float, bool] = {p: False for p in (*points, *seen.jumps) if a < p < b}  # place -> does f blow up or fail there?
     pending = [p for p in {*seen.suspects, *f.bad} if a < p < b]
     if (hole := _hole(f, seen)) is not None:
         found.notes.append(Note("undefined_on", low=hole[0], high=hole[1]))
@@ -83,6 +85,8 @@ def adaptive(f: Integrand, a: float, b: float, points: tuple[float, ...], rtol: 
 
     ends = {side: _examine(f, p, side, seen, p, a, b) for p, side in ((a, 1), (b, -1))}
     for p, side in ((a, 1), (b, -1)):
+        if np.isinf(p) and ends[side].decay <= CRAWLS and not ends[side].sign and not f.shape:
+            return _alternating(f, a, b, p, found, (points, rtol, atol))
         if not _passes(found, p, {side: ends[side]}):
             return found
         if np.isfinite(p) and ends[side].decay < 0.9:
@@ -111,7 +115,7 @@ def adaptive(f: Integrand, a: float, b: float, points: tuple[float, ...], rtol: 
     extra = sum(s.rest for s in ends.values() if np.isfinite(s.rest) and not s.steady and s.decay < 0.5)
     rounding = f.eps * seen.mass if f.eps > 1e-12 else 0.0
     noise = _noise(f, seen)
-    found.error = float(error + extra + rounding + noise * seen.mass)
+    found.error = float(error + extra + rounding + noise * seen.mass + seen.blur)
     found.value = value
     found.estimates |= {"noise": noise}
     size = float(np.max(np.abs(value)))
@@ -170,7 +174,7 @@ def _passes(found: Quadrature, p: float, sides: dict[int, Approach]) -> bool:
     if worst.decay > DIVERGES:
         found.notes.append(Note("crawls", at=p))
         return False
-    if np.isinf(p) and worst.sign == 0:
+    if 0 in signs:
         found.notes.append(Note("oscillates", at=p))
         return False
     found.notes.append(Note("diverges", at=p))
@@ -179,18 +183,40 @@ def _passes(found: Quadrature, p: float, sides: dict[int, Approach]) -> bool:
     return False
 
 
+def _alternating(f: Integrand, a: float, b: float, p: float, found: Quadrature, how: tuple[Any, ...]) -> Quadrature:
+    """The integral up to the infinite end p, where f oscillates: the tail by `tail`, the rest as usual."""
+    sign = 1.0 if p > 0 else -1.0
+    start = max(a, 0.0) if p > 0 else min(b, 0.0)
+    done = alternating_tail(f, start, sign)
+    if done is None:
+        found.notes.append(Note("oscillates", at=p))
+        found.singular.append(p)
+        return found
+    end, value, error = done
+    inner = tuple(q for q in how[0] if (q - end) * sign < 0)
+    rest = adaptive(f, *((a, end) if p > 0 else (end, b)), inner, how[1], how[2])
+    rest.value, rest.error = rest.value + value, rest.error + error
+    rest.notes.append(Note("alternating"))
+    return rest
+
+
 def _principal_value(
     f: Integrand, p: float, sides: dict[int, Approach], a: float, b: float, found: Quadrature, how: tuple[Any, ...]
 ) -> None:
-    """Cauchy's principal value at a simple pole inside: of f(p + h) + f(p - h) the poles cancel."""
+    """Cauchy's principal value at a simple pole inside: QUADPACK on f(x) (x - p) with the weight 1/(x - p)."""
     left, right = sides[-1], sides[1]
     if f.shape or left.sign * right.sign != -1 or max(abs(left.decay), abs(right.decay)) > 0.01:
         return
     radius = min(p - a, b - p, 1.0 + abs(p)) / 2
-    folded = Integrand(lambda h: f(p + h) + f(p - h), [(radius * t,) for t in (0.3, 0.7)])
-    parts = [adaptive(folded, 0.0, radius, (), how[1], how[2])]
-    parts += [adaptive(f, low, high, (), how[1], how[2]) for low, high in ((a, p - radius), (p + radius, b))]
-    total = sum(q.value for q in parts)
+    residue = abs(f(p + radius)) * radius
+    near, error, *_ = quadpack.quad(
+        lambda x: f(x) * (x - p) if x != p else math.nan,
+        p - radius, p + radius, weight="cauchy", wvar=p, epsabs=1e-10 * residue, epsrel=1e-10, full_output=1,
+    )  # fmt: skip
+    if not error <= 1e-6 * residue:
+        return
+    parts = [adaptive(f, low, high, (), how[1], how[2]) for low, high in ((a, p - radius), (p + radius, b))]
+    total = near + sum(q.value for q in parts)
     if np.isfinite(total):
         found.estimates["principal_value"] = total
         found.notes.append(Note("principal_value", value=total))
@@ -245,12 +271,12 @@ def _edges(seen: Scan, a: float, b: float, cuts: list[float]) -> list[float]:
     edges = sorted({*inner, *cuts, *(v for v in (a, b) if np.isfinite(v))}) or [0.0]
     keep = {*cuts, a, b}
     edges = [e for i, e in enumerate(edges) if e in keep or (i and e - edges[i - 1] > least and a < e < b)]
-    edges = _graded(edges, [e for e in cuts])
+    edges = _graded(edges)
     return sorted({*edges, a, b})
 
 
-def _graded(edges: list[float], cuts: list[float]) -> list[float]:
-    """Split panels until none is wider than GROWTH times its neighbor, but towards no cut: QUADPACK extrapolates there."""
+def _graded(edges: list[float]) -> list[float]:
+    """Split panels until none is much wider than its neighbor."""
     if len(edges) < 3:
         return edges
     out = list(edges)

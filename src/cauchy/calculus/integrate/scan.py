@@ -6,7 +6,7 @@ can cancel by symmetry. So the function is first sampled on a mesh that refines 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,17 +17,23 @@ ROUNDS = 70  # of bisection towards the mass
 SHARE, CONTRAST = 0.01, 4.0  # a cell is bisected if it holds this share of the mass and varies by this factor
 GOLDEN = 0.6180339887498949
 SHELLS = 40
+MOST_SUMMITS, MOST_JUMPS = 32, 1000
 
 
 @dataclass
 class Scan:
-    """The mesh `x`, the norm of f there, the estimated `mass` (the integral of |f|), places to split at, and findings."""
+    """The mesh `x` with the `size` |f| there (the largest component).
+
+    `mass` estimates the integral of |f|, `blur` what rounding the nodes x does to the integral, as |x f'| ulp; `suspects` are places
+    where f seems to blow up, `jumps` those where it leaps.
+    """
 
     x: np.ndarray
-    y: np.ndarray
     size: np.ndarray
     mass: float
-    suspects: list[float] = field(default_factory=list)
+    blur: float
+    suspects: list[float]
+    jumps: list[float]
 
 
 def first_mesh(a: float, b: float, points: tuple[float, ...]) -> np.ndarray:
@@ -80,35 +86,84 @@ def scan(f: Integrand, a: float, b: float, points: tuple[float, ...]) -> Scan:
     known = np.where(np.isfinite(size), size, 0.0)
     with np.errstate(all="ignore"):
         mass = float(np.sum((known[1:] + known[:-1]) / 2 * np.diff(x)))
-    return Scan(x, y, size, mass, _suspects(x, size, a, b))
+        blur = float(np.sum(np.abs(x[1:] * np.diff(known)))) * 2.0**-53
+    with np.errstate(all="ignore"):
+        return Scan(x, size, mass, blur, _suspects(f, x, size, a, b), _jumps(f, x, y))
 
 
 def _size(y: np.ndarray) -> np.ndarray:
     return np.abs(y) if y.ndim == 1 else np.max(np.abs(y.reshape(len(y), -1)), axis=1)
 
 
-def _suspects(x: np.ndarray, size: np.ndarray, a: float, b: float) -> list[float]:
-    """Interior places where f seems to blow up: the summits of |f| towards which the mesh ran to its finest."""
-    known = np.where(np.isfinite(size), size, np.inf)
-    padded = np.concatenate([[-1.0], known, [-1.0]])
-    summit = (known >= padded[:-2]) & (known >= padded[2:])
-    ends = np.array([v for v in (a, b) if np.isfinite(v)])
+def _suspects(f: Integrand, x: np.ndarray, size: np.ndarray, a: float, b: float) -> list[float]:
+    """Interior places where |f| seems to rise without limit: its steepest summits, followed down to the last bit."""
+    known = np.where(np.isfinite(size), size, 0.0)
+    if len(x) < 5:
+        return []
+    at = np.arange(2, len(x) - 2)
+    flank = np.maximum(known[at - 2], known[at + 2])
+    summit = (known[at] >= known[at - 1]) & (known[at] >= known[at + 1]) & (known[at] / 1.25 > flank)
+    with np.errstate(all="ignore"):
+        steepest = at[summit][np.argsort(-(known[at[summit]] / flank[summit]))][:MOST_SUMMITS]
+    low, top, high = x[steepest - 1].copy(), x[steepest].copy(), x[steepest + 1].copy()
+    best, history = known[steepest].copy(), list[np.ndarray]()
+    for _ in range(ROUNDS):
+        history.append(best.copy())
+        left, right = low / 2 + top / 2, top / 2 + high / 2
+        tried = _size(f.many(np.concatenate([left, right]))) if len(top) else np.empty(0)
+        l, r = np.split(np.where(np.isnan(tried), 0.0, tried), 2)
+        go_left, go_right = (l > best) & (l >= r), (r > best) & (r > l)
+        low, high = (
+            np.where(go_left, low, np.where(go_right, top, left)),
+            np.where(go_left, top, np.where(go_right, high, right)),
+        )
+        top = np.where(go_left, left, np.where(go_right, right, top))
+        best = np.maximum(best, np.maximum(l, r))
+    rising = best > 1.1 * history[20]  # still, after the bracket had shrunk a million times
     found: list[float] = []
-    for i in np.flatnonzero(summit):
-        low, high = x[max(i - 1, 0)], x[min(i + 1, len(x) - 1)]
-        scale = max(abs(low), abs(high), 2.0**-40 * (x[-1] - x[0]))
-        if np.isinf(known[i]) or high - low < 2.0**-30 * scale:
-            p = 0.0 if low < 0 < high else float(x[i])
-            if not (np.abs(ends - p) <= 2.0**-30 * scale).any() and not (found and abs(found[-1] - p) <= 2.0**-30 * scale):
-                found.append(p)
+    for k in np.flatnonzero(rising):
+        p = 0.0 if low[k] <= 0 <= high[k] else float(top[k])
+        near = 2.0**-40 * max(abs(p), 2.0**-12 * (x[-1] - x[0]) if np.isfinite([a, b]).all() else 1e-3)
+        if all(abs(p - q) > near for q in (a, b, *found)):
+            found.append(p)
     return found
+
+
+def _jumps(f: Integrand, x: np.ndarray, y: np.ndarray) -> list[float]:
+    """Places where f leaps: a cell far steeper than its neighbors that stays so down to the last bit."""
+    if len(x) < 5:
+        return []
+    with np.errstate(all="ignore"):
+        step = _size(np.diff(y, axis=0))
+    step[~np.isfinite(step)] = 0.0
+    around = np.maximum(np.concatenate([[0.0], step[:-1]]), np.concatenate([step[1:], [0.0]]))
+    cells = np.flatnonzero((step / 4 > around) & (step > 1e-9 * np.max(_finite(_size(y)))))
+    cells = cells[np.argsort(-step[cells])][:MOST_JUMPS]
+    if not len(cells):
+        return []
+    low, high, lower, upper = x[cells].copy(), x[cells + 1].copy(), y[cells].copy(), y[cells + 1].copy()
+    leap = step[cells]
+    for _ in range(ROUNDS):
+        middle = low / 2 + high / 2
+        value = f.many(middle)
+        left = _size(value - lower) > _size(upper - value)  # the larger half of the leap
+        shape = (-1, *(1,) * (y.ndim - 1))
+        mask = left.reshape(shape)
+        low, high = np.where(left, low, middle), np.where(left, middle, high)
+        lower, upper = np.where(mask, lower, value), np.where(mask, value, upper)
+    stays = _size(upper - lower) > leap / 2
+    return sorted({float(p) for p in high[stays]})
+
+
+def _finite(v: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(v), v, 0.0)
 
 
 @dataclass(frozen=True)
 class Approach:
-    """How f behaves on the way to one side of a place: `decay` is the rate at which the mass of dyadic shells falls,
+    """How f behaves on the way to one side of a place.
 
-    per halving of the distance (2^-decay; 1 for a bounded f at a finite place). `rest` is the mass beyond the last shell,
+    The mass of dyadic shells falls like 2^-decay per shell (decay is 1 for a bounded f at a finite place). `rest` is the mass beyond the last shell,
     `sign` that of f on the last shells (0 if it changes), `steady` whether decay keeps to one rate.
     """
 
@@ -119,16 +174,28 @@ class Approach:
     undefined: bool = False
 
 
-def approach(f: Integrand, place: float, side: int, reach: float, limit: float = np.inf) -> Approach:
+UNDEFINED = Approach(0.0, np.inf, 0, False, undefined=True)
+
+
+def _sign(y: np.ndarray) -> int:
+    return int((y > 0).all()) - int((y < 0).all())
+
+
+def approach(f: Integrand, place: float, side: int, reach: float) -> Approach:
     """Mass of f in the shells place + side * (reach 2^-k, reach 2^-(k+1)); at an infinite place, shells from `reach` outwards."""
+    seen = _approach(f, place, side, reach, SHELLS)
+    return _approach(f, place, side, reach, 10 * SHELLS) if seen.decay < 0.3 and not seen.undefined else seen
+
+
+def _approach(f: Integrand, place: float, side: int, reach: float, shells: int) -> Approach:
     inside = np.array([0.53, 0.61, 0.68, 0.76, 0.83, 0.97])  # several per shell: the envelope of an oscillation
     if np.isinf(place):
-        deepest = max(8, min(SHELLS * 10, 1000 - int(np.log2(max(abs(reach), 1.0)))))
+        deepest = max(8, min(shells, 1000 - int(np.log2(max(abs(reach), 1.0)))))
         radius = abs(reach) * 2.0 ** np.arange(deepest)
         at = np.sign(place) * radius[:, None] * (2 * inside)
     else:
         finest = max(np.spacing(abs(place)) * 2**8, 1e-290)
-        deepest = int(np.clip(np.log2(reach / finest), 4, SHELLS * 10))
+        deepest = int(np.clip(np.log2(reach / finest), 4, shells))
         radius = reach * 2.0 ** -np.arange(deepest)
         at = place + side * radius[:, None] * inside
     count = len(f.bad)
@@ -140,13 +207,9 @@ def approach(f: Integrand, place: float, side: int, reach: float, limit: float =
     defined = np.isfinite(shell)
     if not defined.all():
         keep = int(np.argmin(defined))
-        infinite = not np.isnan(size[keep]).any()  # overflow on the way in: the pole is steep, the shells before it tell
-        if keep < 8 or not (infinite and shell[keep - 1] > 1e250):
-            return Approach(0.0, np.inf, 0, False, undefined=True)
-        shell, y = shell[:keep], y[: keep * len(inside)]
-    last = shell[-1]
-    positive, negative = (y[-4 * len(inside) :] > 0).all(), (y[-4 * len(inside) :] < 0).all()
-    sign = int(positive) - int(negative)
+        soars = not np.isnan(size[keep]).any() and keep > 2 and shell[keep - 1] > 1e6 * shell[0]  # it overflows
+        return Approach(-np.inf, np.inf, _sign(y[: keep * len(inside)]), True) if soars else UNDEFINED
+    last, sign = shell[-1], _sign(y[-4 * len(inside) :])
     if last == 0.0:
         return Approach(np.inf, 0.0, sign, True)
     half = len(shell) // 2

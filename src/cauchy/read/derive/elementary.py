@@ -70,8 +70,8 @@ partials[P.arctan2] = (
 )
 partials[P.sinh] = (lambda y, x: np.cosh(x),)
 partials[P.cosh] = (lambda y, x: np.sinh(x),)
-# 1 - y^2 would lose every digit where tanh saturates; squaring the reciprocal overflows nowhere
-partials[P.tanh] = (lambda y, x: (1.0 / np.cosh(x)) ** 2,)
+# 1 - y^2 would lose every digit where tanh saturates; 1/cosh(x)^2 keeps them, but its own derivative is 0 inf there
+partials[P.tanh] = (lambda y, x: 4.0 * P.expit(2.0 * x) * P.expit(-2.0 * x),)
 partials[P.arcsinh] = (lambda y, x: 1.0 / np.hypot(x, 1.0),)
 partials[P.arccosh] = (lambda y, x: 1.0 / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0)),)
 partials[P.arctanh] = (lambda y, x: 1.0 / ((1.0 - x) * (1.0 + x)),)

@@ -34,3 +34,13 @@ transpose[P.setitem] = (
     lambda g, y, x, v, *i, key: P.setitem(g, 0.0, *i, key=key),
     _written,
 )
+
+# x with v added at key, once per place: the identity in x, and in v its transpose reads the places
+linearize[P.add_at] = (
+    lambda t, y, x, v, *i, key: t,
+    lambda t, y, x, v, *i, key: P.add_at(np.zeros_like(y), t, *i, key=key),
+)
+transpose[P.add_at] = (
+    lambda g, y, x, v, *i, key: g,
+    lambda g, y, x, v, *i, key: P.getitem(g, *i, key=key),
+)

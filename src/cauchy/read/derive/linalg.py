@@ -441,6 +441,21 @@ def _lstsq(t: Any, x: Any, a: Any, b: Any, *, rcond: Any) -> Any:
     )
 
 
+def _lstsq_report(ts: Any, y: Any, a: Any, b: Any, *, rcond: Any) -> tuple[Any, Any, Any]:
+    # residuals |b - A x|^2, of which x is the minimizer: to first order its own change does not count
+    (da, db), (residuals, rank, s) = ts, y
+    x = P.lstsq(a, b, rcond=rcond)
+    change = np.zeros_like(b) if db is None else db
+    if da is not None:
+        change = change - da @ x
+    moved = P.sum(2.0 * (b - a @ x) * change, axis=0, keepdims=b.ndim == 1)
+    return (
+        moved if residuals.size else np.zeros_like(residuals),
+        np.zeros_like(rank),
+        np.zeros_like(s) if da is None else _svdvals(da, s, a),
+    )
+
+
 linearize[P.cholesky] = (_cholesky,)
 linearize[P.eigh] = (_eigh,)
 linearize[P.eigvalsh] = (_eigvalsh,)
@@ -452,3 +467,4 @@ linearize[P.lstsq] = (
     _lstsq,
     lambda t, x, a, b, *, rcond: _applied(_pseudoinverse(a, rcond), t, b.ndim == 1),
 )
+linearize[P.lstsq_report] = Joint(_lstsq_report)

@@ -49,14 +49,20 @@ def _erfcx(y: Any, x: Any) -> Any:
     return np.where(far, series, 2.0 * x * y - 2.0 / SQRT_PI)
 
 
+def _log_ndtr(y: Any, x: Any) -> Any:
+    # density over distribution: on the left both underflow, so their common factor exp(-x^2/2) is left out of both
+    left = np.less(x, 0.0)
+    tail = math.sqrt(2.0 / math.pi) / P.erfcx(np.where(left, x, 0.0) * -math.sqrt(0.5))
+    return np.where(left, tail, np.exp(-0.5 * x * x) / (SQRT_2PI * P.ndtr(np.where(left, 0.0, x))))
+
+
 partials[P.erf] = (lambda y, x: (2.0 / SQRT_PI) * np.exp(-x * x),)
 partials[P.erfc] = (lambda y, x: (-2.0 / SQRT_PI) * np.exp(-x * x),)
 partials[P.erfcx] = (_erfcx,)
 partials[P.erfinv] = (lambda y, x: (SQRT_PI / 2.0) * np.exp(y * y),)
 partials[P.erfcinv] = (lambda y, x: (-SQRT_PI / 2.0) * np.exp(y * y),)
 partials[P.ndtr] = (lambda y, x: np.exp(-0.5 * x * x) / SQRT_2PI,)
-# density over distribution, both of which underflow: their common factor exp(-x^2/2) is left out of both
-partials[P.log_ndtr] = (lambda y, x: math.sqrt(2.0 / math.pi) / P.erfcx(x * -math.sqrt(0.5)),)
+partials[P.log_ndtr] = (_log_ndtr,)
 partials[P.ndtri] = (lambda y, x: SQRT_2PI * np.exp(0.5 * y * y),)
 
 # -- gamma family ----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ written with a summand x_i y_i.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,18 +17,29 @@ import numpy as np
 
 Index = tuple[str, ...]
 COMPARISONS = ("=", "≠", "<", "≤", ">", "≥")
+RUNNING = ("reduce", "scan", "einsum")
 LOGIC = ("∧", "∨", "⊕")
 
 
 @dataclass(frozen=True)
 class Formula:
-    """`each`: entry i of the formula is made of entries i of its parts. A rule leaves `shape` None: it is the node's."""
+    """`each`: entry i of the formula is made of entries i of its parts. A rule may leave `shape` to the node."""
 
     kind: str
     args: tuple[Formula, ...] = ()
     data: Any = None
     shape: tuple[int, ...] | None = None
     each: bool = False
+
+    @functools.cached_property
+    def size(self) -> int:
+        """How many signs it takes, parts that occur twice counted twice."""
+        return 1 + sum(a.size for a in self.args)
+
+    @property
+    def running(self) -> bool:
+        """Whether letters must run over it: an array made of sums along axes."""
+        return bool(self.dims) and (self.kind in RUNNING or (self.each and any(a.running for a in self.args)))
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -80,7 +92,7 @@ def constant(c: Any, symbol: Callable[[tuple[int, ...]], Formula]) -> Formula:
     a = np.asarray(c)
     if a.size and (a == a.flat[0]).all():
         return number(c if a.ndim == 0 else a.flat[0], a.shape)
-    if a.size > 12 or a.ndim > 2 or not a.size:
+    if a.size > 12 or a.ndim > 2 or max((len(str(v)) for v in a.flat), default=9) > 6:
         return symbol(a.shape)
     return whole("grid", *(number(v) for v in a.flat), shape=a.shape)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ... import ops as P
 from ...graph import Rules
-from .formula import COMPARISONS, Formula, apply, at, call, each, infix, number, whole
+from .formula import COMPARISONS, Formula, apply, at, call, each, expand, infix, number, whole
 
 formula = Rules("notation", "write")
 
@@ -62,8 +62,10 @@ def power(a: Formula, b: Formula) -> Formula:
 
 # -- elementwise -----------------------------------------------------------------------------------
 
-formula.update({P.BY_NAME[n]: function(n) for n in "sin cos tan arcsin arccos arctan sinh cosh tanh log sign erf erfc".split()})
-formula.update({p: operator(op) for p, op in zip((P.equal, P.not_equal, P.less, P.less_equal, P.greater, P.greater_equal), COMPARISONS, strict=True)})
+WORDS = (P.sin, P.cos, P.tan, P.arcsin, P.arccos, P.arctan, P.sinh, P.cosh, P.tanh, P.log, P.sign, P.erf, P.erfc)
+ORDER = (P.equal, P.not_equal, P.less, P.less_equal, P.greater, P.greater_equal)
+formula.update({p: function(p.name) for p in WORDS})
+formula.update({p: operator(sign) for p, sign in zip(ORDER, COMPARISONS, strict=True)})
 
 
 def _cast(x: Formula, *, dtype: np.dtype[Any]) -> Formula:
@@ -244,21 +246,39 @@ def _reshape(x: Formula, *, shape: tuple[int, ...]) -> Formula:
     return whole("reshape", x, data=shape)
 
 
+def _row(x: Formula) -> Formula | None:
+    """What an array of one row was made of."""
+    if x.kind == "number" and x.dims == (1,):
+        return number(x.data)
+    return x.args[0] if x.kind in ("reshape", "grid") and x.dims == (1, *x.args[0].dims) else None
+
+
 def _concatenate(*xs: Formula, axis: int) -> Formula:
-    numbers = [number(x.data) if x.kind == "number" and x.dims == (1,) else None for x in xs]
-    entries = [x.args[0] if x.kind in ("reshape", "grid") and x.dims == (1, *x.args[0].dims) else n for x, n in zip(xs, numbers, strict=True)]
-    if axis == 0 and None not in entries and len({e.dims for e in entries if e}) == 1:
-        return whole("grid", *(e for e in entries if e))
+    rows = [row for x in xs if (row := _row(x))]
+    if axis == 0 and len(rows) == len(xs) and len({row.dims for row in rows}) == 1:
+        return whole("grid", *rows)
     return apply("concat", *xs, sub=str(axis) if axis else "")
+
+
+def _transpose(x: Formula, *, axes: tuple[int, ...] | None) -> Formula:
+    n = len(x.dims)
+    return x if n < 2 else whole("transpose", x, data=tuple(axes or range(n)[::-1]))
+
+
+def _getitem(x: Formula, *arrays: Formula, key: tuple[Any, ...]) -> Formula:
+    full = expand(key, len(x.dims))
+    if all(type(k) is int for k in full):
+        return at(x, tuple(str(k % n) for k, n in zip(full, x.dims, strict=True)))
+    return whole("part", x, *arrays, data=key)
 
 
 formula.update(
     {
         P.reshape: _reshape,
-        P.transpose: lambda x, *, axes: x if len(x.dims) < 2 else whole("transpose", x, data=tuple(axes or range(len(x.dims))[::-1])),
+        P.transpose: _transpose,
         P.broadcast_to: lambda x, *, shape: number(x.data, shape) if x.kind == "number" else whole("broadcast", x),
         P.concatenate: _concatenate,
-        P.getitem: lambda x, *arrays, key: whole("part", x, *arrays, data=key),
+        P.getitem: _getitem,
         P.setitem: lambda x, v, *arrays, key: whole("put", x, v, *arrays, data=key),
         P.scatter_add: lambda v, *arrays, key, shape: whole("put", number(0, shape), v, *arrays, data=key),
         P.take_along_axis: array_function("take"),
@@ -304,7 +324,9 @@ formula.update(
         P.cholesky: lambda a, *, upper: apply("chol", a),
         P.eigh: lambda a, *, uplo: (apply("eigenvalues", a), apply("eigenvectors", a)),
         P.eigvalsh: lambda a, *, uplo: apply("eigenvalues", a),
-        P.svd: lambda a, *, full_matrices: (apply("leftvectors", a), apply("singularvalues", a), apply("rightvectors", a)),
+        P.svd: lambda a, *, full_matrices: tuple(
+            apply(s, a) for s in ("leftvectors", "singularvalues", "rightvectors")
+        ),
         P.svdvals: array_function("singularvalues"),
         P.qr: lambda a, *, mode: (apply("Q", a), apply("R", a)),
         P.pinv: lambda a, *, rcond: _inverse(a, "+"),

@@ -1,5 +1,5 @@
 """The statements, one file per chapter."""
 
-from . import waiting
+from . import gradients, jacobians, numbers, rates, waiting
 
-__all__ = ["waiting"]
+__all__ = ["gradients", "jacobians", "numbers", "rates", "waiting"]

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy._core import _multiarray_umath
-from numpy.linalg import _linalg
+from numpy._core import _multiarray_umath  # pyright: ignore[reportAttributeAccessIssue]
+from numpy.linalg import _linalg  # pyright: ignore[reportAttributeAccessIssue]
 
 from ... import ops as P
-from ..array import Array, as_array, contains_traced, is_traced
-from .registry import FUNCTIONS
+from ..array import as_array, contains_traced, is_traced
+from .registry import FUNCTIONS, refuse
 
 
 def borrow(*functions: Any) -> None:
@@ -103,18 +103,23 @@ def array(a: Any, dtype: Any = None, *, copy: Any = True, order: str = "K", subo
         return np.array(a, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin)  # pyright: ignore[reportArgumentType, reportCallIssue]
     a = as_array(a, dtype)
     if copy:
-        a = np.copy(a, order=order)  # pyright: ignore[reportArgumentType]
+        a = np.copy(a, order=order)  # pyright: ignore[reportArgumentType, reportCallIssue]
     return a if a.ndim >= ndmin else np.reshape(a, (1,) * (ndmin - a.ndim) + a.shape)
 
 
 def filled(shape: Any, value: Any, dtype: Any) -> Any:
-    """A traced array of equal entries."""
-    shape = (shape,) if np.ndim(shape) == 0 else shape
-    return P.broadcast_to(as_array(np.asarray(value, dtype)[()]), shape=tuple(n.__index__() for n in shape))
+    """A traced array of equal entries, each in memory of its own, so that views of it are views."""
+    shape = tuple(n.__index__() for n in ((shape,) if np.ndim(shape) == 0 else shape))
+    value = as_array(value if contains_traced(value) else np.asarray(value, dtype), np.dtype(dtype))
+    return P.astype(P.broadcast_to(value, shape=shape), dtype=value.dtype) if shape else P.broadcast_to(value, shape=())
 
 
 def zeros(shape: Any, dtype: Any = float, *args: Any, **kwargs: Any) -> Any:
     return filled(shape, 0, dtype)
+
+
+def isscalar(x: Any) -> bool:
+    return not is_traced(x) and np.isscalar(x)  # NumPy asks before it writes into a plain array
 
 
 class Converter:
@@ -146,9 +151,16 @@ def _makearray(a: Any) -> tuple[Any, Callable[[Any], Any]]:
     return asarray(a), lambda x: x
 
 
-def _inverse(a: Array, signature: str = "") -> Any:
-    return P.inv(a)
+def _inverse(a: Any, signature: str = "") -> Any:
+    try:
+        return P.inv(a)
+    except np.linalg.LinAlgError:
+        refuse(
+            "np.linalg.cond of a singular matrix", "it is infinite there, and has no derivative", "np.linalg.svdvals"
+        )
 
+
+_LINALG: Any = _linalg  # its private names are not in the type stubs
 
 SUBSTITUTES: dict[int, Any] = {
     id(theirs): ours
@@ -159,10 +171,11 @@ SUBSTITUTES: dict[int, Any] = {
         (np.array, array),
         (np.zeros, zeros),
         (np.empty, zeros),
+        (np.isscalar, isscalar),
         (_multiarray_umath._array_converter, Converter),
-        (_linalg._makearray, _makearray),
-        (_linalg._umath_linalg, types.SimpleNamespace(inv=_inverse)),
+        (_LINALG._makearray, _makearray),
+        (_LINALG._umath_linalg, types.SimpleNamespace(inv=_inverse)),
         # these read shapes alone, and stay as they are
-        *((f, f) for f in (np.eye, np.identity, np.tri, _linalg._multi_dot_matrix_chain_order)),
+        *((f, f) for f in (np.eye, np.identity, np.tri, _LINALG._multi_dot_matrix_chain_order)),
     )
 }

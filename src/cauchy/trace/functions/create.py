@@ -10,9 +10,9 @@ from ... import ops as P
 from ...errors import TraceError
 from ..array import as_array, is_traced
 from ..context import guard, user_site
-from .borrow import borrow
+from .borrow import borrow, filled
 from .registry import FUNCTIONS, implements, refuse, write_out
-from .shape import into, static, unboxed, values
+from .shape import contiguous, into, static, unboxed, values
 
 borrow(np.select, np.piecewise, np.polyval, np.vander, np.fix, np.angle, np.real_if_close, np.iscomplex, np.isreal)
 borrow(np.allclose, np.array_equiv, np.isposinf, np.isneginf, np.common_type)
@@ -47,9 +47,14 @@ def full_like(
     *,
     device: Any = None,
 ) -> Any:
-    shape = as_array(a).shape if shape is None else static(shape)
-    shape = (int(shape),) if np.ndim(shape) == 0 else tuple(int(n) for n in shape)
-    return P.broadcast_to(into(fill_value, np.dtype(dtype or as_array(a).dtype)), shape=shape)
+    like = as_array(a)
+    shape = like.shape if shape is None else static(shape)
+    dtype = np.dtype(dtype or like.dtype)
+    value = into(fill_value, dtype)
+    if order in ("K", "A") and like.ndim and shape == like.shape and like.value.flags.fnc:
+        value = P.broadcast_to(value, shape=shape)  # a fill of several values has its axes in this order
+        return np.transpose(contiguous(np.transpose(value)))
+    return filled(shape, value, dtype)
 
 
 @implements(np.copyto)
@@ -105,19 +110,17 @@ def clip(
         )
     elif min is not None or max is not None:
         raise ValueError("Passing `min` or `max` keyword argument when `a_min` and `a_max` are provided is forbidden.")
-    x, low, high = as_array(a), _element(a_min), _element(a_max)
+    x: Any = as_array(a)
+    low, high = _element(a_min), _element(a_max)
     if x.dtype.kind in "iu":  # bounds outside the integers' range bound nothing
-        low = None if type(low) is int and low <= np.iinfo(x.dtype).min else low
-        high = None if type(high) is int and high >= np.iinfo(x.dtype).max else high
-    match low is None, high is None:
-        case True, True:
-            result = np.positive(x)
-        case True, False:
-            result = np.minimum(x, high)
-        case False, True:
-            result = np.maximum(x, low)
-        case _:
-            result = P.clip(x, low, high)
+        if type(low) is int and low <= np.iinfo(x.dtype).min:
+            low = None
+        if type(high) is int and high >= np.iinfo(x.dtype).max:
+            high = None
+    if low is None:
+        result = np.positive(x) if high is None else np.minimum(x, high)
+    else:
+        result = np.maximum(x, low) if high is None else P.clip(x, low, high)
     return write_out(out, result)
 
 
@@ -176,8 +179,10 @@ def isclose(a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool 
         y = float(y)
     elif type(y) is not float:
         y = as_array(y, np.result_type(as_array(y).dtype, 1.0))
-    near = np.less_equal(abs(x - y), atol + rtol * abs(y))
-    result = np.logical_or(np.logical_and(near, np.isfinite(y)), np.equal(x, y))
+    finite = np.isfinite(y)
+    y0 = np.where(finite, y, 0)  # no inf - inf
+    near = np.less_equal(abs(x - y0), atol + rtol * abs(y0))
+    result = np.logical_or(np.logical_and(near, finite), np.equal(x, y))
     if equal_nan:
         result = np.logical_or(result, np.logical_and(np.isnan(x), np.isnan(y)))
     return unboxed(result)

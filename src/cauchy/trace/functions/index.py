@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import ops as P
-from ..array import Array, as_array, is_traced
+from ..array import as_array, is_traced
 from ..context import guard
 from .borrow import borrow
 from .registry import axes, implements, refuse, write_out
@@ -86,7 +86,7 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
     return None
 
 
-def _target(x: Any, what: str) -> Array:
+def _target(x: Any, what: str) -> Any:
     if not is_traced(x):
         refuse(f"{what} into a plain array", "it cannot take a traced value", "make it with np.zeros_like(x)")
     return x
@@ -100,7 +100,7 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
         _write_flat(x, i, np.resize(as_array(v), i.size))
 
 
-def _write_flat(x: Array, i: Any, v: Any) -> None:
+def _write_flat(x: Any, i: Any, v: Any) -> None:
     flat = P.setitem(P.reshape(x, shape=(x.size,)), into(v, x.dtype), i, key=(P.ARRAY,))
     x._assign(P.reshape(flat, shape=x.shape))
 

@@ -6,21 +6,24 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy._core import einsumfunc
+from numpy._core import einsumfunc as _einsumfunc
 from numpy.linalg import _linalg
 
 from ... import ops as P
-from ..array import Array, as_array
+from ..array import as_array
 from ..context import guard
 from ..indexing import view
+from ..ufuncs import LOWERED
 from .borrow import SUBSTITUTES, borrow, borrowed
 from .registry import implements, refuse, write_out
+
+EINSUM: Any = _einsumfunc  # its private names are not in the type stubs
 
 borrow(np.outer, np.tensordot, np.kron, np.einsum, np.einsum_path)
 borrow(np.linalg.outer, np.linalg.tensordot, np.linalg.matmul, np.linalg.multi_dot, np.linalg.matrix_power)
 borrow(np.linalg.norm, np.linalg.vector_norm, np.linalg.matrix_norm, np.linalg.cond, np.linalg.matrix_rank)
 borrow(np.linalg.tensorinv, np.linalg.svdvals, np.linalg.cross)
-borrow(np.polyfit, np.polymul)
+borrow(np.polyfit)
 
 
 # -- products --------------------------------------------------------------------------------------------
@@ -49,6 +52,12 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     return np.matmul(a[..., None, :], b[..., :, None])[..., 0, 0]
 
 
+LOWERED[np.vecdot] = vecdot
+if hasattr(np, "matvec"):  # NumPy 2.2
+    LOWERED[np.matvec] = lambda a, x: np.matmul(a, as_array(x)[..., None])[..., 0]
+    LOWERED[np.vecmat] = lambda x, a: np.matmul(as_array(x)[..., None, :], a)[..., 0, :]
+
+
 @implements(np.cross)
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
     if axis is not None:
@@ -71,12 +80,21 @@ def _einsum(*operands: Any, dtype: Any = None, order: str = "K", casting: str = 
     """One contraction, without an order of its own; a subscript that only rearranges gives a view."""
     if dtype is not None or order != "K" or casting != "safe":
         refuse("np.einsum(..., dtype=, order=, casting=)", "no rule for these options", "x.astype(dtype)")
-    left, right, arrays = einsumfunc._parse_einsum_input(_with_arrays(operands))
-    subscripts, xs = f"{left}->{right}", [as_array(a) for a in arrays]
+    # both call forms, "ij,jk", a, b and a, [0, 1], b, [1, 2]; NumPy spells out ellipses and the implicit output
+    subscripted = isinstance(operands[0], str)
+    xs = [as_array(v) for v in (operands[1:] if subscripted else operands[: len(operands) // 2 * 2 : 2])]
+    words = [operands[0]] if subscripted else operands[1::2]
+    parts = [x.value for x in xs]
+    if subscripted:
+        call = [operands[0], *parts]
+    else:
+        call = [v for pair in zip(parts, words, strict=True) for v in pair] + list(operands[2 * len(xs) :])
+    left, right, _ = EINSUM._parse_einsum_input(call)
+    subscripts = f"{left}->{right}"
     if len(xs) > 1:
         return write_out(out, P.einsum(*xs, subscripts=subscripts))
 
-    def put(base: Array, part: Array) -> Array:
+    def put(base: Any, part: Any) -> Any:
         at = np.einsum(subscripts, np.arange(base.size).reshape(base.shape))
         flat = P.setitem(np.reshape(base, -1), np.reshape(part, -1), at.ravel(), key=(P.ARRAY,))
         return P.reshape(flat, shape=base.shape)
@@ -84,14 +102,7 @@ def _einsum(*operands: Any, dtype: Any = None, order: str = "K", casting: str = 
     return write_out(out, view(xs[0], lambda base: P.einsum(base, subscripts=subscripts), put))
 
 
-def _with_arrays(operands: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Both call forms, "ij,jk", a, b and a, [0, 1], b, [1, 2], with their operands as arrays."""
-    if isinstance(operands[0], str):
-        return (operands[0], *map(as_array, operands[1:]))
-    return tuple(as_array(v) if i % 2 == 0 and i + 1 < len(operands) else v for i, v in enumerate(operands))
-
-
-SUBSTITUTES[id(einsumfunc.c_einsum)] = _einsum
+SUBSTITUTES[id(EINSUM.c_einsum)] = _einsum
 
 
 # -- systems and decompositions --------------------------------------------------------------------------

@@ -6,20 +6,21 @@ ties the permutation is locally constant, so the derivative permutes alike.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 from numpy.lib._function_base_impl import _QuantileMethods  # pyright: ignore[reportAttributeAccessIssue]
 
 from ... import ops as P
-from ..array import Array, as_array, is_traced
-from .borrow import borrow
+from ..array import as_array
+from .borrow import asarray, borrow
 from .create import refused
 from .registry import axes, implements, refuse, write_out
 from .shape import static, unboxed
 
 borrow(np.diff, np.ediff1d, np.gradient, np.trapezoid, np.unwrap, np.cov, np.corrcoef)
-borrow(np.nanmax, np.nanmin, np.nancumsum, np.nancumprod)
+borrow(np.nanargmax, np.nanargmin, np.nanmax, np.nanmin, np.nancumsum, np.nancumprod)
 
 
 # -- sorting ---------------------------------------------------------------------------------------------
@@ -96,7 +97,7 @@ def unique(
 # -- order statistics ------------------------------------------------------------------------------------
 
 
-def _along_last(x: Array, axis: Any) -> tuple[Array, tuple[int, ...]]:
+def _along_last(x: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
     """The reduced axes of x merged into one, the last; and which they were."""
     reduced = axes(x, axis)
     keep = [i for i in range(x.ndim) if i not in reduced]
@@ -106,7 +107,7 @@ def _along_last(x: Array, axis: Any) -> tuple[Array, tuple[int, ...]]:
     return np.reshape(x, (*x.shape[: len(keep)], -1)) if len(reduced) != 1 else x, reduced
 
 
-def _kept(result: Array, x: Array, reduced: tuple[int, ...], lead: int = 0) -> Array:
+def _kept(result: Any, x: Any, reduced: tuple[int, ...], lead: int = 0) -> Any:
     shape = tuple(1 if i in reduced else n for i, n in enumerate(x.shape))
     return np.reshape(result, result.shape[:lead] + shape)
 
@@ -127,8 +128,8 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
     return write_out(out, _kept(result, x, reduced) if keepdims is True else result)
 
 
-@implements(np.quantile)
-def quantile(
+def _quantile(
+    scale: int,
     a: Any,
     q: Any,
     axis: Any = None,
@@ -138,7 +139,6 @@ def quantile(
     keepdims: bool = False,
     *,
     weights: Any = None,
-    scale: int = 1,
 ) -> Any:
     """Hyndman & Fan (1996); a fraction of the way from one sorted value to the next, with NumPy's bits."""
     if weights is not None:
@@ -146,9 +146,8 @@ def quantile(
             "a quantile with weights=", "no rule for it", "repeat the values, or np.interp on the cumulative weights"
         )
     x, weak = as_array(a), type(q) in (int, float)
-    q = np.asarray(q) if not is_traced(q) else q
-    if scale != 1:
-        q = np.asarray(q / scale) if not is_traced(q) else q / scale
+    q = asarray(q)
+    q = asarray(q / scale) if scale != 1 else q
     if not bool(np.all(np.logical_and(q >= 0, q <= 1))):
         raise ValueError(
             "Percentiles must be in the range [0, 100]" if scale != 1 else "Quantiles must be in the range [0, 1]"
@@ -183,15 +182,14 @@ def _between(a: Any, b: Any, t: Any) -> Any:
     return (from_b if t >= 0.5 else from_a) if type(t) is float else np.where(t >= 0.5, from_b, from_a)
 
 
-@implements(np.percentile)
-def percentile(a: Any, q: Any, *args: Any, **kwargs: Any) -> Any:
-    return quantile(a, q, *args, scale=100, **kwargs)
+implements(np.quantile)(functools.partial(_quantile, 1))
+implements(np.percentile)(functools.partial(_quantile, 100))
 
 
 # -- without the NaN -------------------------------------------------------------------------------------
 
 
-def _nan_aside(a: Any, dtype: Any) -> tuple[Array, Any]:
+def _nan_aside(a: Any, dtype: Any) -> tuple[Any, Any]:
     """The array with 0 for NaN, and where the numbers were."""
     x = as_array(a)
     if dtype is not None and np.dtype(dtype).kind != "f":
@@ -290,10 +288,12 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     if n > 1:
         j = np.clip(at, 0, n - 2)
         x0, x1, f0, f1 = xp[j], xp[j + 1], fp[j], fp[j + 1]
-        slope = (f1 - f0) / (x1 - x0)
-        line = slope * (x - x0) + f0
+        # beside the knots, and on a repeated last one, the line is not asked for: it must not divide 0 by 0 there
+        inside, gap = np.clip(x, xp[0], xp[n - 1]), np.where(np.equal(x0, x1), 1.0, x1 - x0)
+        slope = (f1 - f0) / gap
+        line = slope * (inside - x0) + f0
         # an infinite end can spoil the line from one knot and not from the other
-        line = np.where(np.isnan(line), slope * (x - x1) + f1, line)
+        line = np.where(np.isnan(line), slope * (inside - x1) + f1, line)
         line = np.where(np.logical_and(np.isnan(line), np.equal(f0, f1)), f0, line)
         inner = np.where(np.logical_or(np.equal(at, n - 1), np.equal(x0, x)), inner, line)
     # right of the last knot, left of the first, on it

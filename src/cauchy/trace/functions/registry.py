@@ -41,7 +41,7 @@ def refuse(what: str, why: str = "", fix: str = "") -> NoReturn:
     raise TraceError(what, where=user_site(), why=why, fix=fix)
 
 
-def axes(x: Array, axis: Any) -> tuple[int, ...]:
+def axes(x: Any, axis: Any) -> tuple[int, ...]:
     """`axis` (None, an integer or a tuple) as a tuple of non-negative integers, checked as NumPy checks it."""
     if axis is None:
         return tuple(range(x.ndim))

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ... import ops as P
-from ..array import Array, as_array, contains_traced, is_traced, wrap
+from ..array import as_array, contains_traced, is_traced, wrap
 from ..context import guard
 from ..indexing import view
 from .borrow import borrow, filled
@@ -33,10 +33,8 @@ def values(x: Any) -> Any:
 
 def static(x: Any) -> Any:
     """A number or array that decides a shape or an order: traced integers become guards, traced floats do not fit."""
-    if isinstance(x, (list, tuple)) and contains_traced(x):
-        return type(x)(map(static, x))
     if not is_traced(x):
-        return x
+        return [static(v) for v in x] if isinstance(x, (list, tuple)) and contains_traced(x) else x
     if x.dtype.kind not in "iub":
         refuse(
             f"a traced {x.dtype} decides a shape or an order", "NumPy takes integers here", "convert it: x.astype(int)"
@@ -45,32 +43,34 @@ def static(x: Any) -> Any:
     return x.value
 
 
-def unboxed(x: Array) -> Array:
+def unboxed(x: Any) -> Any:
     """A zero-dimensional array as a scalar: NumPy's x[()]."""
     return x if x.ndim or isinstance(x.value, np.generic) else P.getitem(x, key=())
 
 
-def into(v: Any, dtype: np.dtype[Any]) -> Array:
+def into(v: Any, dtype: np.dtype[Any]) -> Any:
     """v as assignment into an array of this dtype casts it; a derivative must not vanish in the cast."""
-    if contains_traced(v) and (v := as_array(v)).dtype.kind == "f" and dtype.kind != "f":
+    if not contains_traced(v):
+        return as_array(np.asarray(v, dtype))
+    if (v := as_array(v)).dtype.kind == "f" and dtype.kind != "f":
         why = "NumPy would round them towards zero, and every derivative with them"
         refuse(f"traced {v.dtype} values are written into an array of {dtype}", why, "make the array with dtype=float")
     return as_array(v, dtype)
 
 
-def alias(x: Array) -> Array:
+def alias(x: Any) -> Any:
     """A view of all of x."""
     return view(x, lambda base: wrap(base.node), lambda base, part: part)
 
 
-def contiguous(x: Array) -> Array:
+def contiguous(x: Any) -> Any:
     """x with its entries side by side in C order: sums of a copy have other last bits than sums of a view."""
     if not isinstance(x.value, np.ndarray) or x.value.flags.c_contiguous:
         return x
     return P.reshape(_flat_copy(x), shape=x.shape)
 
 
-def _flat_copy(x: Array) -> Array:
+def _flat_copy(x: Any) -> Any:
     if x.value.flags.c_contiguous or not x.value.flags.forc:
         x = P.astype(x, dtype=x.dtype)
     return P.reshape(x, shape=(x.size,))
@@ -79,13 +79,13 @@ def _flat_copy(x: Array) -> Array:
 # -- reshape and its kind --------------------------------------------------------------------------------
 
 
-def _reshaped(x: Array, shape: tuple[int, ...]) -> Array:
+def _reshaped(x: Any, shape: tuple[int, ...]) -> Any:
     if shape == x.shape:
         return alias(x)
     return view(x, lambda base: P.reshape(base, shape=shape), lambda base, part: P.reshape(part, shape=base.shape))
 
 
-def _fortran(x: Array, order: str | None) -> bool:
+def _fortran(x: Any, order: str | None) -> bool:
     match order:
         case "F":
             return True
@@ -99,7 +99,7 @@ def _fortran(x: Array, order: str | None) -> bool:
 @implements(np.reshape)
 def reshape(a: Any, /, shape: Any, order: Any = "C", *, copy: bool | None = None) -> Any:
     x = as_array(a)
-    shape = np.reshape(x.value, static(shape), order=order, copy=copy or None if copy is not False else False).shape
+    shape = np.reshape(x.value, static(shape), order=order, copy=copy).shape
     if copy:
         x = np.copy(x)
     if _fortran(x, order) and x.ndim + len(shape) > 2:
@@ -111,9 +111,9 @@ def reshape(a: Any, /, shape: Any, order: Any = "C", *, copy: bool | None = None
 def ravel(a: Any, order: Any = "C") -> Any:
     x = as_array(a)
     if order == "K" and x.ndim > 1:
-        x = np.transpose(x, [int(i) for i in np.argsort([-abs(s) for s in x.value.strides], kind="stable")])
+        x = transpose(x, [int(i) for i in np.argsort([-abs(s) for s in x.value.strides], kind="stable")])
     elif _fortran(x, order):
-        x = np.transpose(x)
+        x = transpose(x)
     if x.ndim == 0 or x.value.flags.c_contiguous:
         return _reshaped(x, (x.size,))
     return _flat_copy(x)
@@ -152,7 +152,7 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     return view(as_array(array), lambda base: P.broadcast_to(base, shape=shape), _read_only)
 
 
-def _read_only(base: Array, part: Array) -> NoReturn:
+def _read_only(base: Any, part: Any) -> NoReturn:
     raise ValueError("assignment destination is read-only")
 
 
@@ -174,7 +174,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     out = [reshape(x, (1,) * i + (-1,) + (1,) * (n - 1 - i)) for x, i in zip(xi, at, strict=True)]
     if not sparse:
         out = broadcast_arrays(*out)
-    return tuple(map(np.copy, out)) if copy else tuple(out)
+    return tuple(np.copy(x, order="C") for x in out) if copy else tuple(out)
 
 
 # -- copies ----------------------------------------------------------------------------------------------
@@ -209,14 +209,18 @@ def concatenate(
 ) -> Any:
     xs = [as_array(a) for a in arrays]
     axis = static(axis)
-    # NumPy's own answer for empty arrays of these shapes: its dtype, and its errors
-    empty = [np.broadcast_to(np.zeros((), x.dtype), x.shape) for x in xs]
-    target = out.dtype if out is not None else dtype
-    result = np.concatenate(empty, axis=axis, dtype=target, casting=casting)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    if not xs:
+        raise ValueError("need at least one array to concatenate")
+    kinds = [x.dtype for x in xs]
+    dtype = np.dtype(out.dtype if out is not None else dtype or np.result_type(*kinds))
+    if not all(np.can_cast(k, dtype, casting) for k in kinds):  # pyright: ignore[reportArgumentType]
+        raise TypeError(f"Cannot cast array data from {kinds} to {dtype!r} according to the rule '{casting}'")
     if axis is None:
         xs, axis = [ravel(x) for x in xs], 0
-    xs = [x if x.dtype == result.dtype else P.astype(x, dtype=result.dtype) for x in xs]
-    return write_out(out, P.concatenate(*xs, axis=axis % result.ndim))
+    if xs[0].ndim == 0:
+        raise ValueError("zero-dimensional arrays cannot be concatenated")
+    (axis,) = axes(xs[0], axis)
+    return write_out(out, P.concatenate(*[x if x.dtype == dtype else P.astype(x, dtype=dtype) for x in xs], axis=axis))
 
 
 @implements(np.block)
@@ -273,7 +277,7 @@ def repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
     return np.take(x, np.repeat(np.arange(x.shape[axis]), repeats), axis=axis)
 
 
-def _merged(x: Array, shape: tuple[int, ...]) -> Array:
+def _merged(x: Any, shape: tuple[int, ...]) -> Any:
     """A fresh array, in C order, of a broadcast one."""
     return P.reshape(contiguous(x), shape=shape)
 
@@ -298,7 +302,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     return np.copy(out) if out is x else out
 
 
-def axes_allowing_repeats(x: Array, axis: Any) -> tuple[int, ...]:
+def axes_allowing_repeats(x: Any, axis: Any) -> tuple[int, ...]:
     return np.lib.array_utils.normalize_axis_tuple(static(axis), x.ndim, allow_duplicate=True)
 
 
@@ -359,7 +363,7 @@ def diagonal(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
     stop = start + (length - 1) * (m + 1) + 1 if length else start
     key = (Ellipsis, slice(start, stop, m + 1))
 
-    def get(base: Array) -> Array:
+    def get(base: Any) -> Any:
         rows = base if order == tuple(range(base.ndim)) else P.transpose(base, axes=order)
         return P.getitem(P.reshape(rows, shape=(*rows.shape[:-2], n * m)), key=key)
 

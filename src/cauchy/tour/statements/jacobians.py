@@ -1,0 +1,255 @@
+"""Lessons 4 and 5: Jacobians, the chain rule, what backpropagation computes."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from ...calculus.difference import difference
+from ...calculus.differentiate import grad, hessian, jacobian, vjp
+from ...calculus.kink import differentiate
+from ...trace import trace
+from ..statement import Outcome, Report, statement
+
+INNER = np.array([[0.1, 0.2], [0.3, -0.4], [-0.5, 0.6]])
+OUTER = np.array([0.7, -0.8, 0.9])
+INPUT = np.array([1.0, 2.0])
+
+
+def field(v: Any) -> Any:
+    return np.stack([2 * v[0] * v[1], v[0] ** 2 * v[1]])
+
+
+def network(x: Any) -> Any:
+    return expit(OUTER @ np.tanh(INNER @ x))
+
+
+@statement("S26")
+def two_by_two(r: Report) -> Outcome:
+    import sympy
+
+    graph = trace(lambda x, y: np.stack([2 * x * y, x**2 * y]), 1.0, 2.0)
+    parts = np.ravel(graph.sympy())
+    x, y = (next(s for s in parts[0].free_symbols if s.name == n) for n in "xy")
+    matrix = sympy.Matrix(list(parts)).jacobian([x, y])
+    r.holds("J = [[2y, 2x], [2xy, x²]]", sympy.simplify(matrix - sympy.Matrix([[2 * y, 2 * x], [2 * x * y, x**2]])).is_zero_matrix)
+    r.holds("det J = -2x²y", sympy.simplify(matrix.det() + 2 * x**2 * y) == 0)
+    r.expect("J(1,2)", jacobian(field)(np.array([1.0, 2.0])), [[4.0, 2.0], [4.0, 1.0]])
+    return Outcome.PROVED
+
+
+@statement("S27")
+def rows_are_outputs(r: Report) -> None:
+    wide = lambda v: np.stack([v[0], v[1], v[0] * v[1]])
+    for mode in ("forward", "reverse"):
+        j = jacobian(wide, mode=mode)(np.array([2.0, 3.0]))
+        r.expect(f"3 outputs, 2 inputs, {mode}: shape", j.shape, (3, 2))
+        r.expect("row 2, columns: ∂(xy)/∂x, ∂(xy)/∂y", j[2], [3.0, 2.0])
+
+
+@statement("S28")
+def printed_matrix(r: Report) -> None:
+    import sympy
+
+    graph = trace(lambda x, y: np.stack([2 * x * y, x**2 * y]), 1.0, 2.0)
+    parts = np.ravel(graph.sympy())
+    renamed = {s: sympy.Symbol(s.name) for s in parts[0].free_symbols}
+    matrix = sympy.Matrix([p.subs(renamed) for p in parts]).jacobian(sympy.symbols("x y"))
+    box = sympy.pretty(matrix, use_unicode=True).splitlines()
+    r.expect("lines of the box", len(box), 4)
+    r.expect("without spaces", ["".join(line.split()) for line in box], ["⎡2⋅y2⋅x⎤", "⎢⎥", "⎢2⎥", "⎣2⋅x⋅yx⎦"])
+
+
+@statement("S29")
+def three_sigmoids(r: Report) -> None:
+    p, q, s, t, u, v = 1.0, 2.0, -1.0, 0.5, 3.0, -2.0
+    coefficients = np.array([[p, q], [s, t], [u, v]])
+    j = jacobian(lambda x: 1 / (1 + np.exp(-(coefficients @ x))))(np.array([0.3, -0.7]))
+    want = [
+        [0.18736987954752058, 0.37473975909504117],
+        [-0.22534771461105384, 0.11267385730552692],
+        [0.24845870097222343, -0.16563913398148229],
+    ]
+    r.expect("J", j, want, rtol=4e-15)
+
+
+@statement("S30")
+def one_hidden_layer(r: Report) -> None:
+    r.expect("y", network(INPUT), 0.7750599981798478, rtol=1e-15)
+
+
+@statement("S31")
+def chain_rule(r: Report) -> None:
+    want = np.array([-0.07310664324114237, 0.1228283542553243])
+    r.expect("dy/dx by the graph", grad(network)(INPUT), want, rtol=1e-14)
+    z = np.tanh(INNER @ INPUT)
+    y = network(INPUT)
+    summed = [sum(y * (1 - y) * OUTER[k] * (1 - z[k] ** 2) * INNER[k, i] for k in range(3)) for i in range(2)]
+    r.expect("dy/dx as the sum over k", np.array(summed), want, rtol=1e-14)
+
+
+@statement("S32")
+def layer_form(r: Report) -> None:
+    layer = lambda x: np.tanh(INNER @ x)
+    w = jacobian(layer)(INPUT)
+    z, pullback = vjp(layer, INPUT)
+    y = network(INPUT)
+    dz = y * (1 - y) * OUTER
+    r.expect("Wᵀ dy/dz = dy/dx", w.T @ dz, grad(network)(INPUT), rtol=1e-14)
+    r.expect("the same by one pullback, no matrix formed", pullback(dz)[0], w.T @ dz, rtol=1e-14)
+    r.expect("W is diag(f') times the weights", w, (1 - z**2)[:, None] * INNER, rtol=1e-14)
+    r.holds("and not the weights themselves", not np.allclose(w, INNER))
+
+
+@statement("S33")
+def several_layers(r: Report) -> None:
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=s) for s in ((4, 2), (3, 4), (1, 3))]
+    x = np.array([0.3, -0.8])
+    outputs, a = [], x
+    for w in weights:
+        outputs.append((w, a))
+        a = np.tanh(w @ a)
+    total = lambda x: np.tanh(weights[2] @ np.tanh(weights[1] @ np.tanh(weights[0] @ x)))[0]
+    sensitivity = np.ones(1)
+    for w, a in reversed(outputs):
+        step = jacobian(lambda v, w=w: np.tanh(w @ v))(a)
+        sensitivity = step.T @ sensitivity
+    r.expect("product of layer Jacobians, right to left", sensitivity, grad(total)(x), rtol=1e-13)
+    second = lambda v: np.tanh(weights[1] @ v)
+    at = outputs[1][1]
+    r.expect("layer 2 against central differences", difference(second, at, method="central", step=1e-5).value, jacobian(second)(at), atol=1e-9)
+
+
+@statement("S34")
+def sigmoid(r: Report) -> Outcome:
+    naive = lambda t: 1 / (1 + np.exp(-t))
+    r.expect("sigma(0)", naive(0.0), 0.5)
+    right = r.expect("sigma'(0)", grad(naive)(0.0), 0.25)
+    claimed = lambda t: 2 * naive(t) * (1 - naive(t))
+    r.expect("the source's dsigmoid(0) over it", claimed(0.0) / right, 2.0)
+    r.expect("expit and its slope at ±745", [*expit([745.0, -745.0]), grad(expit)(745.0), grad(expit)(-745.0)], [1, 0, 0, 0], atol=1e-300)
+    r.say("dsigmoid in the source is twice the derivative.", "原文的 dsigmoid 是正确导数的 2 倍。")
+    return Outcome.REFUTED
+
+
+@statement("S35")
+def relu(r: Report) -> None:
+    f = lambda x: np.maximum(0, x)
+    r.expect("relu(-1, 0, 2)", f(np.array([-1.0, 0.0, 2.0])), [0.0, 0.0, 2.0])
+    r.expect("slopes at -1 and 2", [float(grad(f)(-1.0)), float(grad(f)(2.0))], [0.0, 1.0])
+    kink = differentiate(f, 0.0)
+    r.expect("at 0: limiting derivatives", [float(kink.left), float(kink.right)], [0.0, 1.0])
+    r.holds("the value used lies between them", kink.left <= kink.derivative <= kink.right)
+
+
+@statement("S37")
+def fused_logit(r: Report) -> None:
+    loss = lambda z, y: np.logaddexp(0.0, z) - y * z
+    r.expect("dL/dz at z=-745, y=1", grad(loss)(-745.0, 1.0), -1.0, rtol=1e-15)
+    r.expect("dL/dz at z=40, y=0", grad(loss)(40.0, 0.0), 1.0, rtol=1e-15)
+    z = np.linspace(-6, 6, 25)
+    r.expect("sigma(z) - y everywhere", grad(lambda t: np.sum(loss(t, 1.0)))(z), expit(z) - 1.0, atol=2e-16)
+
+
+@statement("S36")
+def cross_entropy(r: Report) -> None:
+    loss = lambda z, y: np.logaddexp(0.0, z) - y * z
+    r.expect("at z=-745, y=1 the loss is", loss(-745.0, 1.0), 745.0)
+    x, y = circles()
+    z = initial_logits(x)
+    mean = np.mean(loss(z, y))
+    r.expect("mean over the source's data and weights", mean, 0.6936297274732938, rtol=1e-14)
+    r.expect("the source prints the sum", mean * len(y), 693.6297274732938, rtol=1e-14)
+
+
+def circles() -> tuple[np.ndarray, np.ndarray]:
+    """Two noisy circles, drawn in the order in which scikit-learn's make_circles draws them with np.random.seed(0)."""
+    rng = np.random.RandomState(0)
+    n = 500
+    angle = np.linspace(0, 2 * np.pi, n, endpoint=False)
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    x = np.concatenate([ring, 0.5 * ring])
+    y = np.repeat([0, 1], n)
+    order = np.arange(2 * n)
+    rng.shuffle(order)
+    x, y = x[order], y[order]
+    x += rng.normal(scale=0.1, size=x.shape)
+    return x, y.reshape(-1, 1)
+
+
+def initial_logits(x: np.ndarray) -> np.ndarray:
+    """The last layer's input in the source's network at its initial weights (seed 42, scale 0.1, sizes 2-4-3-1)."""
+    rng = np.random.RandomState(42)
+    a = x
+    for i, (n, m) in enumerate(((2, 4), (4, 3), (3, 1))):
+        w, b = rng.randn(n, m) * 0.1, rng.randn(1, m) * 0.1
+        z = a @ w + b
+        a = np.maximum(0, z) if i < 2 else z
+    return a
+
+
+@statement("S38")
+def data_set(r: Report) -> None:
+    x, y = circles()
+    r.expect("first point", x[0], np.array([0.5414954906553926, 0.011964244574963104]))
+    r.expect("SHA-256 of X begins", hashlib.sha256(x.tobytes()).hexdigest()[:16], "37dc6b19ccf4f6b3")
+    r.expect("points in each class", [int(np.sum(y == k)) for k in (0, 1)], [500, 500])
+    r.expect("accuracy of the rule r < 0.75", float(np.mean((np.linalg.norm(x, axis=1) < 0.75) == y[:, 0])), 0.996)
+
+
+@statement("S115")
+def hessian_of_scalar(r: Report) -> Outcome:
+    f = lambda v: v[0] ** 2 + v[1] ** 3
+    h = r.expect("H(2,3)", hessian(f)(np.array([2.0, 3.0])), [[2.0, 0.0], [0.0, 18.0]])
+    r.holds("symmetric", np.array_equal(h, h.T))
+    r.raises("of a vector-valued function", ValueError, lambda: hessian(field)(np.array([1.0, 2.0])))
+    r.say("The source defines the Hessian for f: Rⁿ→Rᵐ; it is the matrix of one scalar function.", "原文对 f: Rⁿ→Rᵐ 定义黑塞矩阵；它只属于标量函数。")
+    return Outcome.REFUTED
+
+
+@statement("S116")
+def curvatures(r: Report) -> None:
+    h = hessian(lambda v: v[0] ** 2 + v[1] ** 3)(np.array([2.0, 3.0]))
+    values, vectors = np.linalg.eigh(h)
+    r.expect("curvatures", values, [2.0, 18.0])
+    r.expect("along", np.abs(vectors), [[1.0, 0.0], [0.0, 1.0]])
+    angles = np.linspace(0, np.pi, 181)
+    u = np.stack([np.cos(angles), np.sin(angles)])
+    quotients = np.sum(u * (h @ u), axis=0)
+    r.holds("Rayleigh quotients lie in [2, 18]", quotients.min() >= 2 - 1e-15 and quotients.max() <= 18 + 1e-14)
+
+
+@statement("S117")
+def taylor(r: Report) -> Outcome:
+    import sympy
+
+    graph = trace(lambda x, y: x**2 + y**3, 2.0, 3.0)
+    formula = graph.sympy()
+    x, y = (next(s for s in formula.free_symbols if s.name == n) for n in "xy")
+    a, b = sympy.symbols("h1 h2")
+    at = {x: 2, y: 3}
+    g = sympy.Matrix([formula.diff(v) for v in (x, y)]).subs(at)
+    h = sympy.hessian(formula, (x, y)).subs(at)
+    step = sympy.Matrix([a, b])
+    rest = formula.subs({x: 2 + a, y: 3 + b}) - formula.subs(at) - (g.T * step)[0] - (step.T * h * step)[0] / 2
+    r.show("remainder of the second-order expansion", sympy.expand(rest))
+    r.holds("is h2³ exactly", sympy.expand(rest - b**3) == 0)
+    return Outcome.PROVED
+
+
+@statement("S114")
+def jacobian_shape(r: Report) -> None:
+    j = jacobian(field)(np.array([1.0, 2.0]))
+    r.expect("shape outputs by inputs", j.shape, (2, 2))
+    r.expect("J[0,1] = ∂f0/∂x1 = 2x", j[0, 1], 2.0)
+
+
+@statement("S108")
+def weighted_squares(r: Report) -> None:
+    i = np.arange(1, 8)
+    x = np.linspace(-1, 2, 7)
+    r.expect("grad of sum i x_i²", grad(lambda v: np.sum(i * v**2))(x), 2 * i * x, rtol=3e-16)

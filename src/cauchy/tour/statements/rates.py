@@ -1,0 +1,276 @@
+"""Lesson 1 and the chapter on numerical derivatives: rates of change, steps, and what rounding does to them."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ...calculus.difference import difference, step_study
+from ...calculus.differentiate import derivative, grad
+from ...errors import DomainError
+from ...trace import trace
+from ..statement import Outcome, Report, statement
+
+D = 1e-4
+X = np.linspace(-10, 10, 500)
+
+
+def square(x: Any) -> Any:
+    return x**2
+
+
+def cubic(x: Any) -> Any:
+    return x**3 - 2 * x**2 + 1
+
+
+def forward(f: Any, x: Any, h: float) -> Any:
+    return difference(f, x, "forward", step=h, elementwise=True).value
+
+
+def symbolic(f: Any, at: float = 1.5) -> tuple[Any, Any]:
+    """The function as a SymPy expression read off its graph, and its variable."""
+    formula = trace(f, at).sympy()
+    (x,) = formula.free_symbols
+    return formula, x
+
+
+@statement("S01")
+def forward_quotient(r: Report) -> None:
+    q = forward(square, X, D)
+    r.holds("|quotient - (2x + d)| <= 1e-9 at all 500 points", np.all(np.abs(q - (2 * X + D)) <= 1e-9))
+    r.expect("first and last", q[[0, -1]], [-19.99990000001617, 20.000099999890608])
+
+
+@statement("S02")
+def limit_of_the_quotient(r: Report) -> Outcome:
+    import sympy
+
+    h = sympy.Symbol("h")
+    for name, f, want in (("x²", square, lambda x: 2 * x), ("x³-2x²+1", cubic, lambda x: 3 * x**2 - 4 * x)):
+        formula, x = symbolic(f)
+        limit = sympy.limit((formula.subs(x, x + h) - formula) / h, h, 0)
+        r.show(f"limit of the quotient of {name}", sympy.expand(limit))
+        r.holds("as claimed", sympy.expand(limit - want(x)) == 0)
+    return Outcome.PROVED
+
+
+@statement("S03")
+def power_rule(r: Report) -> Outcome:
+    import sympy
+
+    for n in (-3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 0.5):
+        f = lambda x, n=n: x**n if n else x**0 * 1.0
+        formula, x = symbolic(f) if n else (sympy.Integer(1), sympy.Symbol("x"))
+        exact = sympy.nsimplify(n)
+        r.holds(f"n = {exact}: n x^(n-1)", sympy.simplify(formula.diff(x) - exact * x ** (exact - 1)) == 0)
+        at = 1.7
+        if abs(derivative(lambda x, n=n: x**n)(at) - n * at ** (n - 1)) > 4e-15 * abs(n * at ** (n - 1)):
+            raise DomainError(f"the graph's derivative of x^{n} is off")
+    graph = trace(lambda x, n: x**n, 1.7, 2.5).sympy()
+    x, n = (next(s for s in graph.free_symbols if s.name == k) for k in "xn")
+    r.holds("symbolic n", sympy.simplify(graph.diff(x) - n * x ** (n - 1)) == 0)
+    return Outcome.PROVED
+
+
+def two_panels(r: Report, f: Any, labels: tuple[str, str, str]) -> None:
+    def draw(figure: Any, axes: Any) -> None:
+        axes[0].plot(X, f(X))
+        axes[0].set_title(labels[0])
+        axes[1].plot(X, forward(f, X, D), label=labels[1], alpha=0.6)
+        axes[1].plot(X, derivative(f)(X), "--", label=labels[2])
+        axes[1].set_title("y=f'(x)")
+        axes[1].legend()
+
+    r.plot(draw, size=(9, 3.6), columns=2)
+
+
+@statement("S04")
+def lesson_one_figure(r: Report) -> None:
+    zh = r.lang == "zh"
+    labels = ("y=f(x)", "变化率" if zh else "rate of change", "公式" if zh else "formula")
+    two_panels(r, square, labels)
+    r.expect("points in each line", X.size, 500)
+
+
+@statement("S05")
+def curves_coincide(r: Report) -> Outcome:
+    offset = forward(square, X, D) - 2 * X
+    r.expect("mean of quotient - 2x", offset.mean(), 1.0000000265736916e-4, rtol=1e-12)
+    r.expect("largest rounding residue", np.abs(offset - D).max(), 1.58355e-10, rtol=1e-4)
+    r.say("The curves do not coincide: the quotient lies above by the step d.", "两条曲线并不重合：差商整体偏高一个步长 d。")
+    return Outcome.REFUTED
+
+
+@statement("S06")
+def smaller_is_better(r: Report) -> Outcome:
+    for d, want in ((1e-4, 20.000099999890608), (1e-14, 21.316282072803006), (1e-15, 42.63256414560601)):
+        r.expect(f"d = {d:g}", float(difference(square, 10.0, "forward", step=d).value), want)
+    r.raises("d = 8e-16", DomainError, lambda: difference(square, 10.0, "forward", step=8e-16))
+    study = step_study(square, 10.0, "forward", truth=20.0)
+    r.show("best forward step", f"{study.best_step:.1e}")
+    r.plot(lambda figure, axes: study.plot(axes), size=(6, 4))
+    automatic = difference(square, 10.0)
+    r.expect("automatic step", float(automatic.value), 20.0, atol=1e-6)
+    r.say(
+        "Below the best step rounding takes over: the smaller the step, the worse, until x + d == x.",
+        "步长小于最佳值后舍入误差占上风：越小越差，直到 x + d == x。",
+    )
+    return Outcome.REFUTED
+
+
+@statement("S07")
+def task_one(r: Report) -> Outcome:
+    import sympy
+
+    formula, x = symbolic(cubic)
+    d = sympy.Symbol("d")
+    r.holds("f' = 3x² - 4x = x(3x - 4)", sympy.expand(formula.diff(x) - x * (3 * x - 4)) == 0)
+    quotient = (formula.subs(x, x + d) - formula) / d - formula.diff(x)
+    r.holds("quotient - f' = d(3x - 2) + d²", sympy.simplify(quotient - d * (3 * x - 2) - d**2) == 0)
+    deviation = forward(cubic, X, D) - derivative(cubic)(X)
+    k = int(np.argmax(np.abs(deviation)))
+    r.expect("largest deviation", abs(deviation[k]), 0.00319999011, atol=5e-9)
+    r.expect("at x =", X[k], -10.0)
+    r.expect("range of f'", [derivative(cubic)(2 / 3), derivative(cubic)(-10.0)], [-4 / 3, 340.0], rtol=1e-15)
+    r.expect("range of f", [cubic(-10.0), cubic(10.0)], [-1199.0, 801.0])
+    zh = r.lang == "zh"
+    two_panels(r, cubic, ("$y=x^3-2x^2+1$", "变化率" if zh else "rate of change", "公式" if zh else "formula"))
+    return Outcome.PROVED
+
+
+@statement("S69")
+def results_will_not_agree(r: Report) -> Outcome:
+    deviation = forward(cubic, X, D) - derivative(cubic)(X)
+    r.expect("largest deviation", np.abs(deviation).max(), 3.2e-3, atol=1e-5)
+    r.expect("relative to the range of f'", np.abs(deviation).max() / (340 + 4 / 3), 9.4e-6, atol=5e-8)
+    r.say("They agree to d(3x-2) + d², which the eye cannot see.", "二者之差仅为 d(3x-2)+d²，肉眼无法察觉。")
+    return Outcome.REFUTED
+
+
+@statement("S73")
+def exponential_collapses(r: Report) -> None:
+    t = np.linspace(0, 100, 1001)
+    r.expect("half the gap between doubles at 100", math.ulp(100.0) / 2, 7.105427357601002e-15)
+    tiny = (np.exp(t + 1e-15) - np.exp(t)) / 1e-15
+    zeros = t + 1e-15 == t
+    r.expect("zero quotients with h = 1e-15, from T = 16 on", int(np.sum(zeros & (t >= 16))), 841)
+    r.holds("each of them is x + h == x", np.all(tiny[zeros] == 0))
+    quotient = forward(np.exp, t, 1e-4)
+    r.holds("h = 1e-4: no zero", np.all(quotient > 0))
+    r.expect("and relative error", np.max(np.abs(quotient / np.exp(t) - 1)), 5.0e-5, rtol=0.02)
+    r.say("The condition of the subtraction is 2/h, whatever x is.", "相减的条件数为 2/h，与 x 无关。")
+
+
+@statement("S75")
+def tangent(r: Report) -> None:
+    slope = r.expect("slope of x² at 3", derivative(square)(3.0), 6.0)
+    r.expect("tangent y = 6x + c, c =", square(3.0) - slope * 3.0, -9.0)
+
+
+@statement("S80")
+def automatic(r: Report) -> None:
+    f = lambda v: v[0] * v[1] + np.sin(v[0])
+    r.expect("grad of x1 x2 + sin x1 at (2,3)", grad(f)(np.array([2.0, 3.0])), [2.5838531634528574, 2.0])
+
+
+@statement("S124")
+def underflow_in_single(r: Report) -> Outcome:
+    r.expect("float32(1e-50)", float(np.float32(1e-50)), 0.0)
+    tie = r.expect("ties to zero at 2^-150", 2.0**-150, 7.006492321624085e-46)
+    r.holds("just above it does not vanish", np.float32(tie * 1.01) > 0 and np.float32(tie) == 0)
+    r.expect("least subnormal", float(np.nextafter(np.float32(0), np.float32(1))), 1.4e-45, rtol=0.01)
+    r.expect("NumPy prints", repr(np.float32(1e-50)), "np.float32(0.0)")
+    r.say("This is underflow: a relative error of 100 %, not a rounding error.", "这是下溢：相对误差 100%，并非普通舍入误差。")
+    return Outcome.REFUTED
+
+
+@statement("S125")
+def central_quotient(r: Report) -> Outcome:
+    r.expect("x³-2x²+1 at 1, h=1e-4", float(difference(cubic, 1.0, "central", step=1e-4).value), -0.9999999899990009)
+    third = derivative(cubic, order=3)(1.0)
+    r.expect("error = h²/6 f'''", 1e-8 / 6 * third, -0.9999999899990009 + 1, rtol=1e-3)
+    r.say("(h - h) in the text is 0; the denominator is 2h.", "文中的 (h-h) 等于 0；分母应为 2h。")
+    return Outcome.REFUTED
+
+
+@statement("S126")
+def forward_versus_central(r: Report) -> None:
+    truth = math.cos(1.0)
+    for method, want in (("forward", 4.2074e-5), ("central", 9.004e-10)):
+        got = float(difference(np.sin, 1.0, method, step=1e-4).value)  # pyright: ignore[reportArgumentType]
+        r.expect(f"{method} error at h=1e-4", abs(got - truth), want, rtol=2e-3)
+    r.expect("best forward step", step_study(np.sin, 1.0, "forward", truth=truth).best_step, 7e-9, rtol=20)
+    r.expect("best central step", step_study(np.sin, 1.0, "central", truth=truth).best_step, 8e-6, rtol=20)
+
+
+@statement("S127")
+def numerical_diff(r: Report) -> None:
+    r.expect("x² at 3.0", float(difference(square, 3.0, "central", step=1e-4).value), 6.000000000012662)
+
+
+@statement("S128")
+def error_free(r: Report) -> Outcome:
+    rounded = 2 * 0.3
+    exact = 2 * Fraction(3, 10)
+    r.show("2x at x = 3/10, exactly", exact)
+    r.show("the double nearest to it, exactly", Fraction(rounded))
+    r.holds("they differ", Fraction(rounded) != exact)
+    r.say("An analytic derivative is free of truncation, not of rounding.", "解析导数没有截断误差，但仍有舍入误差。")
+    return Outcome.REFUTED
+
+
+@statement("S129")
+def numerical_gradient(r: Report) -> None:
+    f = lambda v: np.sum(v**2)
+    r.expect("at (3.,4.)", difference(f, [3.0, 4.0], "central", step=1e-4).value, [6.00000000000378, 7.999999999999119])
+    ints = np.array([3, 4])
+    r.expect("at integers (3,4), cast", difference(f, ints, "central", step=1e-4).value, [6.0, 8.0], rtol=1e-11)
+    r.holds("the input is untouched", np.array_equal(ints, [3, 4]))
+    r.expect("2-D input", difference(f, np.array([[3.0], [4.0]]), "central", step=1e-4).value, [[6.0], [8.0]], rtol=1e-11)
+
+
+@statement("S133")
+def simultaneous(r: Report) -> Outcome:
+    g = grad(lambda v: v[0] ** 2 + v[0] * v[1] + v[1] ** 2)
+    r.expect("simultaneous update from (1,1), rate .1", np.ones(2) - 0.1 * g(np.ones(2)), [0.7, 0.7], rtol=1e-15)
+    v = np.ones(2)
+    v[0] -= 0.1 * g(v)[0]
+    v[1] -= 0.1 * g(v)[1]
+    r.expect("sequential, as printed", v, [0.7, 0.73], rtol=1e-15)
+    r.say("Updating one coordinate after the other uses a stale point for the first only: another method.", "逐个坐标更新时第二个分量用的是已改变的点：这是另一种算法。")
+    return Outcome.REFUTED
+
+
+def quotient_gradient(f: Any, x: np.ndarray) -> np.ndarray:
+    return difference(f, x, "central", step=1e-4).value
+
+
+@statement("S134")
+def descent_listing(r: Report) -> None:
+    f = lambda v: v[0] ** 2 + v[1] ** 2
+    for rate, want in ((0.1, [-6.111107928998789e-10, 8.148143905314271e-10]), (0.01, [-0.39785866768397027, 0.5304782235783754])):
+        start = np.array([-3.0, 4.0])
+        x = start
+        for _ in range(100):
+            x = x - rate * quotient_gradient(f, x)
+        r.expect(f"100 steps, rate {rate}", x, want, rtol=1e-12)
+        r.holds("the start is untouched", np.array_equal(start, [-3.0, 4.0]))
+
+
+@statement("S135")
+def learning_rates(r: Report) -> None:
+    f = lambda v: v[0] ** 2 + v[1] ** 2
+    exact = np.array([-3.0, 4.0])
+    for _ in range(100):
+        exact = exact - 10.0 * grad(f)(exact)
+    r.expect("rate 10: the true iterate is (-3,4) 19^100", np.abs(exact), np.array([3.0, 4.0]) * 19.0**100, rtol=1e-12)
+    far = np.array([-2.58983747e13, -1.29524862e12])
+    r.holds("where the listing freezes x + h == x", np.all(far + 1e-4 == far))
+    r.raises("and a quotient there", DomainError, lambda: quotient_gradient(f, far))
+    slow = np.array([-3.0, 4.0])
+    for _ in range(100):
+        slow = slow - 1e-10 * grad(f)(slow)
+    r.expect("rate 1e-10", slow, [-2.99999994, 3.99999992], atol=5e-10)
