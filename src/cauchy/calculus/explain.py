@@ -7,20 +7,13 @@ leaves open is searched numerically and called an estimate.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
-import json
 import math
-import os
-import queue
 import shutil
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +22,7 @@ from scipy import optimize
 from ..errors import CauchyError, DomainError, ShapeError
 from ..messages import language, say
 from ..proof import Proof, Result, Verdict
+from .child import ask
 from .explanation import Explanation, Listing, Number, Point
 from .expression import Expression, parse, read
 
@@ -43,8 +37,8 @@ def explain(
     """Explain a function of one variable, given as a formula.
 
     `interval` restricts it to a closed interval, whose ends then count as candidates for extrema.
-    SymPy gets `seconds` for each of seven questions; what it does not answer in time is searched
-    numerically where that is possible and is an estimate. An antiderivative is shown only when
+    SymPy gets `seconds` for each of seven questions (three of them may be late); what it does not
+    answer is searched numerically where that is possible and is an estimate. An antiderivative is shown only when
     differentiating it back gives f exactly; solutions only when substituting them gives exactly 0.
 
     Raises ParseError for a bad formula, ShapeError for a bad interval, DomainError for several variables.
@@ -126,7 +120,7 @@ class _Builder:
         corners = corners._replace(points=sharp)
         ends = self.exact_listing("stationary", "ends", complete)
         limits = [(_number(a), _number(v)) for a, v in self.answers.get("limits", [])]
-        if self.period is None:
+        if self.period is None and ("limits" in self.answers or "limits" in self.unsolved):
             self.known["limits"] = _verdict("limits" in self.answers)
         closed = {p.x.value for p in ends.points}
         open_ends = [v for a, v in limits if a.value not in closed]
@@ -380,73 +374,6 @@ def equivalent(answer: str, truth: str, *, seconds: float = 5.0) -> Equivalence:
         proof=Proof("symbolic", f"{a} = {b} wherever both are real") if verdict is Verdict.PROVED else None,
         cost={"seconds": time.perf_counter() - started},
     )
-
-
-# -- the child process -----------------------------------------------------------------------------
-
-_CHILD = "import sys; sys.path[:0] = {path!r}; from cauchy.calculus.symbolic import serve; serve()"
-_START_SECONDS = 60.0
-
-
-def ask(request: dict[str, Any], questions: Sequence[str], seconds: float) -> dict[str, dict[str, Any]]:
-    """Put questions to SymPy in a child process; each gets `seconds`, then the child is ended.
-
-    Returns per question {"answer": ...} or {"unsolved": reason}.
-    """
-    answers: dict[str, dict[str, Any]] = {}
-    while remaining := [q for q in questions if q not in answers]:
-        lines = _Child(request | {"questions": remaining})
-        with lines:
-            if not lines.next(_START_SECONDS):
-                return answers | {q: {"unsolved": "SymPy could not be started"} for q in remaining}
-            for question in remaining:
-                line = lines.next(seconds)
-                if not line:
-                    late = line is None
-                    answers[question] = {"unsolved": f"no answer within {seconds:g} s" if late else "SymPy gave up"}
-                    break
-                answers[question] = json.loads(line)
-    return answers
-
-
-class _Child:
-    """A running child; a context manager that leaves nothing behind."""
-
-    def __init__(self, request: dict[str, Any]) -> None:
-        command = [sys.executable, "-c", _CHILD.format(path=[str(Path(__file__).parents[2])])]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8",
-            env=os.environ | {"PYTHONIOENCODING": "utf-8"},
-        )  # fmt: skip
-        self.lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError), self.process.stdin as stdin:
-            stdin.write(json.dumps(request) + "\n")
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.put(line)
-        self.lines.put("")
-
-    def next(self, seconds: float) -> str | None:
-        """The next line; "" when the child has ended, None when it is late."""
-        try:
-            return self.lines.get(timeout=seconds)
-        except queue.Empty:
-            return None
-
-    def __enter__(self) -> _Child:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.reader.join()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
 
 
 # -- the command -----------------------------------------------------------------------------------

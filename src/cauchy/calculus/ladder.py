@@ -91,6 +91,8 @@ def slope(phi: Callable[[Any], Any], x: Any, *, scale: float | None = None) -> S
     point = as_point(x)
     if point.shape != ():
         raise ShapeError(f"x: wanted one number, got shape {point.shape}", fix="use jacobian(f, x) for an array")
+    if scale is not None and not 0 < scale < np.inf:
+        raise DomainError(f"scale: wanted a positive finite length, got {scale!r}")
     return climb(Line(phi, point), scale).slope
 
 
@@ -266,7 +268,8 @@ def climb(line: Line, scale: float | None = None) -> Rungs:
     right, left = line.round(x + h), line.round(x - h)
     up, down = line.many(right), line.many(left)
     samples = np.concatenate([up, down])
-    level, single, patternless = _measure_noise(line, np.where(x == 0, 1.0 if scale is None else scale, np.abs(x)))
+    size = np.where(np.abs(x) < 1e-280, 1.0 if scale is None else scale, np.abs(x))  # of a subnormal no part is left
+    level, single, patternless = _measure_noise(line, size)
     with np.errstate(all="ignore"):
         # float32 inside: every number seen, at points with all their bits, has at most 24 of them
         single &= (_is_single(samples) | np.isnan(samples)).all(axis=0)
@@ -467,7 +470,7 @@ def _plateaus(line: Line, h: np.ndarray, up: np.ndarray, down: np.ndarray) -> tu
 
 
 def _stairs(line: Line, value: np.ndarray, step: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Where f jumps on both sides of x, within |x|/16, though it is smooth between: (1 - cos x)/x² at 1e-7, whose
+    """Where f jumps on both sides of x, within |x|/2, though it is smooth between: (1 - cos x)/x² at 1e-7, whose
     smooth steps slope at -1e7 and whose stairs, as a whole, at -1e-8. Asked only where the ladder had to stop so short.
     """
     m = line.at_x.size
@@ -482,7 +485,7 @@ def _stairs(line: Line, value: np.ndarray, step: np.ndarray, noise: np.ndarray) 
             points = line.round(x + side * t)
             return line.apart(points, which) - value * (points - x)
 
-        low, high = np.zeros(m), np.abs(x) / 16
+        low, high = np.zeros(m), np.abs(x) / 2
         f_low, f_high = line.at_x, bare(high)
         sooner = np.abs(f_high - f_low)
         for i in range(42):  # keep the half over which f changes more: its change falls to 0 unless there is a jump

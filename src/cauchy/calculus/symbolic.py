@@ -423,18 +423,18 @@ QUESTIONS = ("domain", "derivatives", "stationary", "limits", "antiderivative", 
 
 
 def serve() -> None:
-    """Answer the questions on standard input, one JSON line each; end on the first thing SymPy cannot stand."""
+    """Answer requests on standard input, one JSON line per question; end on the first thing SymPy cannot stand."""
     print("ready", flush=True)
-    request = json.loads(sys.stdin.readline())
-    analysis = None
-    for question in request["questions"]:
-        try:
-            if question == "equal":
-                answer = answer_equal(request["text"], request["other"])
-            else:
-                analysis = analysis or Analysis(request["text"], request["variable"], request["interval"])
-                answer = getattr(analysis, f"answer_{question}")()
-            line = {"answer": answer}
-        except Unsolved as e:
-            line = {"unsolved": e.what}
-        print(json.dumps({"question": question} | line), flush=True)
+    for request in map(json.loads, sys.stdin):
+        analysis = None
+        for question in request["questions"]:
+            try:
+                if question == "equal":
+                    answer = answer_equal(request["text"], request["other"])
+                else:
+                    analysis = analysis or Analysis(request["text"], request["variable"], request["interval"])
+                    answer = getattr(analysis, f"answer_{question}")()
+                line = {"answer": answer}
+            except Unsolved as e:
+                line = {"unsolved": e.what}
+            print(json.dumps({"question": question} | line), flush=True)

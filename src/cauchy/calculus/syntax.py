@@ -13,7 +13,7 @@
 Signs of print are read as their ASCII forms: superscripts (x², x⁻¹), · × ÷ − –, full-width characters, √, π.
 `log` is the natural logarithm, as in NumPy. `1e-3` is a number, `2e` is 2*e.
 
-What people read in two ways is refused, with both readings: `1/2x`, `e^2x`, `sin^-1 x`, `√x^2`, `log2 x`, `x2`.
+What people read in two ways is refused: `1/2x`, `e^2x`, `sin^-1 x`, `√x^2`, `log2 x`, `x2`.
 
 Reading takes bounded time: at most 500 characters and 50 levels; every constant part must be a finite
 real number in double precision, and powers of the variables go up to 1000.

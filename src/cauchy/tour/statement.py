@@ -92,6 +92,11 @@ class Report:
                 draw(made, axes)
                 self.figures.append(figure.svg(made))
 
+    def picture(self, plot: Callable[[], Any]) -> None:
+        """Add the figure that a result draws of itself."""
+        if figure.available():
+            self.figures.append(figure.svg(plot()))
+
     def summary(self) -> str:
         """One line for the terminal."""
         return "; ".join([*(f"{what} = {value}" for what, value in self.computed), *([self.why] if self.why else [])])

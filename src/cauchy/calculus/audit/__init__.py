@@ -31,7 +31,7 @@ from .discover import derivative_of, relation
 
 __all__ = ["Audit", "audit", "derivative_of", "main"]
 
-JUDGING = 120.0  # seconds for all claims of one program
+JUDGING = 120.0  # seconds of processor time for all claims of one program
 _SKIP = {"__pycache__", "node_modules", "site-packages", "venv", "env", "build", "dist"}
 
 
@@ -134,7 +134,7 @@ def _check(target: str, cwd: Path, root: Path, as_module: bool, timeout: float, 
             start_new_session=True,
         )
         try:
-            code: int | None = child.wait(timeout + JUDGING + 30)
+            code: int | None = child.wait(timeout + 3 * JUDGING)
         except subprocess.TimeoutExpired:
             code = None
         finally:

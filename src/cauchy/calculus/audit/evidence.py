@@ -155,7 +155,7 @@ class Bench:
         self, pair: Claim, at: Situation, base: Callable[..., Any] | None = None, only: Path | None = None
     ) -> None:
         self.pair, self.at, self.base, self.only = pair, at, base, only
-        self.columns: dict[tuple[Path, str, int], Column] = {}
+        self.columns: dict[tuple[Path, str, int, bool], Column] = {}
         self.seeded = False
         self.out, self.cache = self.value()
         self.random = not self._repeats()
@@ -228,11 +228,11 @@ class Bench:
             found.append(("joint", *scalars))
         return found
 
-    def column(self, path: Path, k: int, through: str = "") -> Column:
+    def column(self, path: Path, k: int, through: str, wide: bool) -> Column:
         """The derivative of all watched outputs along component k of a variable (cached)."""
-        key = (path, through, k)
+        key = (path, through, k, wide)
         if key not in self.columns:
-            self.columns[key] = Column(self, path, k, through)
+            self.columns[key] = Column(self, path, k, through, wide)
         return self.columns[key]
 
 
@@ -253,24 +253,23 @@ def _put(place: Any, keys: Path, new: Any) -> None:
 
 
 class Column:
-    """d out / d x_k: of the sum, of <up, out>, and of some outputs (`rows`)."""
+    """d out / d x_k: of the sum, of <up, out>, and of some outputs (`rows`), of more if the column is `wide`."""
 
-    def __init__(self, bench: Bench, path: Path, k: int, through: str) -> None:
+    def __init__(self, bench: Bench, path: Path, k: int, through: str, wide: bool) -> None:
         old = bench.at.get(path)
         x = np.array(old, dtype=np.float64)
         forward, z = _through(through, x)
         m = bench.out.size
         self.k, self.point = k, float(x.flat[k])
+        limit = OUTPUTS if wide else 4
         rows = np.arange(m)
-        if m > OUTPUTS:
+        if m > limit:
             chosen = {k} if m == x.size else set()
-            if bench.out.ndim and x.ndim and bench.out.shape[0] == x.shape[0]:
-                width = m // x.shape[0]
-                first = (k // max(x.size // x.shape[0], 1)) * width
-                chosen |= set(range(first, first + min(width, OUTPUTS)))
-            rng = np.random.default_rng(k)
-            chosen |= {int(i) for i in rng.integers(0, m, 8)}
-            rows = np.array(sorted(chosen))
+            if bench.out.ndim and x.ndim and bench.out.shape[0] == x.shape[0]:  # outputs of the same sample
+                width, sample = m // x.shape[0], k // (x.size // x.shape[0])
+                chosen |= {sample * width + (k + i) % width for i in range(min(width, limit - 1))}
+            spread = np.random.default_rng(k).permutation(m)[:limit]
+            rows = np.array(sorted(chosen | {int(i) for i in spread[: limit - len(chosen)]}))
         self.rows = {int(r): i + 2 for i, r in enumerate(rows)}
 
         def phi(t: Any) -> np.ndarray:
@@ -416,8 +415,9 @@ def components(x: np.ndarray, limit: int = COMPONENTS) -> list[int]:
 
 
 def compare(
-    bench: Bench, path: Path, ks: list[int], target: Target, scatter: Callable[[], Target | None], through: str = ""
-) -> Tally:
+    bench: Bench, path: Path, ks: list[int], target: Target, scatter: Callable[[], Target | None],
+    *, through: str = "", wide: bool = False,
+) -> Tally:  # fmt: skip
     """Compare one meaning of the claim with the reference, component by component."""
     tally = Tally()
     x = np.asarray(bench.at.get(path), dtype=np.float64)
@@ -426,7 +426,7 @@ def compare(
     rows: list[tuple[Column, int, float, float, int]] = []
     for k in ks:
         try:
-            column = bench.column(path, k, through)
+            column = bench.column(path, k, through, wide)
         except Unusable:
             continue
         tally.alone &= column.alone()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -78,7 +79,17 @@ class Integrand:
     def __call__(self, *at: float) -> Any:
         """The value at one point: a float, or an array if f is array-valued."""
         try:
-            value = self._raw(at)
+            if self.shape == () and not self.wraps:  # the way most calls go, without arrays
+                self.evaluations += 1
+                with np.errstate(all="ignore"):
+                    quick = self.f(*map(np.float64, at))
+                if type(quick) in (float, np.float64):
+                    if not math.isfinite(quick):
+                        self.bad.append(at[0])
+                    return float(quick)
+                value = _real(quick)
+            else:
+                value = self._raw(at)
         except UNDEFINED:
             value = np.full(self.shape, np.nan)
         if value.shape != self.shape:

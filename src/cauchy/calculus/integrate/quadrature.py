@@ -209,13 +209,13 @@ def _principal_value(
         return
     radius = min(p - a, b - p, 1.0 + abs(p)) / 2
     residue = abs(f(p + radius)) * radius
-    near, error, *_ = quadpack.quad(
-        lambda x: f(x) * (x - p) if x != p else math.nan,
-        p - radius, p + radius, weight="cauchy", wvar=p, epsabs=1e-10 * residue, epsrel=1e-10, full_output=1,
+    near, error, *_ = quadpack.quad(  # not symmetric, so that p is no node
+        lambda x: f(x) * (x - p),
+        p - radius, p + 0.8 * radius, weight="cauchy", wvar=p, epsabs=1e-10 * residue, epsrel=1e-10, full_output=1,
     )  # fmt: skip
     if not error <= 1e-6 * residue:
         return
-    parts = [adaptive(f, low, high, (), how[1], how[2]) for low, high in ((a, p - radius), (p + radius, b))]
+    parts = [adaptive(f, low, high, (), how[1], how[2]) for low, high in ((a, p - radius), (p + 0.8 * radius, b))]
     total = near + sum(q.value for q in parts)
     if np.isfinite(total):
         found.estimates["principal_value"] = total

@@ -122,13 +122,13 @@ def running_sum(
     if g.shape:
         raise ShapeError(f"f: wanted one number for each x, got shape {g.shape}")
     dt: Any = right - left if width is None else width
-    cells = _cells(g, left, right, dt, rule)
+    cells = cells_by(g, left, right, dt, rule)
     with np.errstate(all="ignore"):
         value = np.cumsum(cells)
-        finer = _cells(g, left, right, dt, "simpson")
+        finer = cells_by(g, left, right, dt, "simpson")
         if rule == "simpson":
             half = (left + right) / 2
-            finer = _cells(g, left, half, dt / 2, rule) + _cells(g, half, right, dt / 2, rule)
+            finer = cells_by(g, left, half, dt / 2, rule) + cells_by(g, half, right, dt / 2, rule)
         rounding = 2.0**-52 * np.cumsum(np.abs(value) + np.abs(cells))
         error = np.abs(np.cumsum(cells - finer)) + rounding
     return RunningSum(
@@ -145,7 +145,7 @@ def running_sum(
     )
 
 
-def _cells(g: Integrand, left: np.ndarray, right: np.ndarray, dt: Any, rule: str) -> np.ndarray:
+def cells_by(g: Integrand, left: np.ndarray, right: np.ndarray, dt: Any, rule: str) -> np.ndarray:
     with np.errstate(all="ignore"):
         if rule == "left":
             return g.many(left) * dt

@@ -18,7 +18,7 @@ from .report import Note
 Bound: TypeAlias = float | Callable[..., float]
 
 MOST_NESTED, MOST_BOX = 4, 10  # dimensions: nested rules cost 21^d calls, cubature 2^d a region
-BUDGET = 4_000_000  # calls of f
+CALLS, POINTS = 1_000_000, 4_000_000  # of f: one by one, and in arrays
 
 
 def box(f: Callable[..., Any], a: Any, b: Any, rtol: float, atol: float) -> tuple[Integrand, Quadrature, Any, Any]:
@@ -71,8 +71,8 @@ def _probes(lower: Sequence[Bound], upper: Sequence[Bound]) -> list[tuple[float,
     return found
 
 
-class _Spent(Exception):
-    """The budget of calls is used up."""
+class _Hopeless(Exception):
+    """An inner integral has no value, or the budget of calls is used up; carries the sentence."""
 
 
 def _nested(f: Integrand, lower: Sequence[Bound], upper: Sequence[Bound], rtol: float, atol: float) -> Quadrature:
@@ -80,8 +80,8 @@ def _nested(f: Integrand, lower: Sequence[Bound], upper: Sequence[Bound], rtol: 
     troubles: list[str] = []
 
     def over(before: tuple[float, ...]) -> tuple[float, float]:
-        if f.evaluations > BUDGET:
-            raise _Spent
+        if f.evaluations > CALLS:
+            raise _Hopeless(Note("budget", count=CALLS))
         k = len(before)
         low, high = _at(lower[k], before, "a"), _at(upper[k], before, "b")
         worst: list[float] = [0.0]
@@ -97,6 +97,8 @@ def _nested(f: Integrand, lower: Sequence[Bound], upper: Sequence[Bound], rtol: 
             return 0.0, 0.0
         value, error, *rest = quadpack.quad(inner, low, high, epsabs=atol or 1e-300, epsrel=rtol, limit=100, full_output=1)
         if len(rest) > 1 and not error <= max(atol, 1e3 * rtol * abs(value), 1e-14):
+            if not error <= 1e-3 * max(abs(value), 1e-6):
+                raise _Hopeless(Note("not_converged" if math.isfinite(value) else "not_finite"))
             troubles.append(rest[1])
         width = abs(high - low)
         return value, error + (worst[0] * width if math.isfinite(width) else 10 * worst[0])
@@ -106,8 +108,8 @@ def _nested(f: Integrand, lower: Sequence[Bound], upper: Sequence[Bound], rtol: 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", quadpack.IntegrationWarning)
             value, error = over(())
-    except _Spent:
-        found.notes.append(Note("budget", count=BUDGET))
+    except _Hopeless as e:
+        found.notes.append(e.args[0])
         return found
     return _settle(found, f, value, error, bool(troubles))
 
@@ -127,7 +129,7 @@ def _cubature(f: Integrand, lower: Sequence[Any], upper: Sequence[Any], rtol: fl
         rule="gk21" if d <= 3 else "genz-malik",
         rtol=rtol,
         atol=atol,
-        max_subdivisions=max(8, BUDGET // per_region // 2**d),
+        max_subdivisions=max(8, POINTS // per_region // 2**d),
     )
     return _settle(found, f, float(done.estimate), float(done.error), done.status != "converged")
 

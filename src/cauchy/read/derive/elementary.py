@@ -26,6 +26,14 @@ def _power_exponent(y: Any, x: Any, n: Any) -> Any:
     return np.where(at_zero, 0.0, y * np.log(np.where(at_zero, 1.0, x)))
 
 
+def _part_of(i: int) -> Any:
+    def part(y: Any, *ab: Any) -> Any:
+        origin = np.equal(y, 0)
+        return np.where(origin, 0.0, ab[i] / np.where(origin, 1.0, y))
+
+    return part
+
+
 def _where(chosen: np.ufunc) -> Select:
     # at a tie each argument takes half: the midpoint of the limiting derivatives
     return Select(lambda y, a, b: chosen(a, b), lambda y, a, b: np.where(np.equal(a, b), 0.5, 1.0))
@@ -43,7 +51,8 @@ partials[P.reciprocal] = (lambda y, x: -y * y,)
 partials[P.square] = (lambda y, x: 2.0 * x,)
 partials[P.sqrt] = (lambda y, x: 0.5 / y,)
 partials[P.cbrt] = (lambda y, x: 1.0 / (3.0 * y * y),)
-partials[P.hypot] = (lambda y, a, b: a / y, lambda y, a, b: b / y)
+# the slopes at (0, 0) are -1 and 1: the midpoint, as for abs
+partials[P.hypot] = (_part_of(0), _part_of(1))
 
 partials[P.exp] = (lambda y, x: y,)
 partials[P.exp2] = (lambda y, x: y * LN2,)
@@ -84,17 +93,18 @@ partials[P.copysign] = (lambda y, a, b: np.copysign(1.0, a) * np.copysign(1.0, b
 partials[P.maximum] = partials[P.fmax] = (_where(np.greater_equal), _where(np.less_equal))
 partials[P.minimum] = partials[P.fmin] = (_where(np.less_equal), _where(np.greater_equal))
 partials[P.clip] = (
-    Select(lambda y, x, low, high: np.logical_and(np.less_equal(low, x), np.less_equal(x, high))),
+    Select(lambda y, x, low, high: np.logical_and(np.logical_and(np.less_equal(low, x), np.less_equal(x, high)), np.less(low, high))),
     Select(lambda y, x, low, high: np.logical_and(np.less(x, low), np.less_equal(low, high))),
     Select(lambda y, x, low, high: np.less(high, np.maximum(x, low))),
 )
+partials[P.heaviside] = (ZERO, Select(lambda y, a, b: np.equal(a, 0)))
 partials[P.where] = (ZERO, Select(lambda y, c, a, b: c), Select(lambda y, c, a, b: np.logical_not(c)))
 partials[P.remainder] = (lambda y, a, b: 1.0, lambda y, a, b: -np.floor_divide(a, b))
 partials[P.fmod] = (lambda y, a, b: 1.0, lambda y, a, b: -np.trunc(a / b))
 partials[P.sinc] = (lambda y, x, *, order: P.sinc(x, order=order + 1),)
 partials[P.astype] = (lambda y, x, *, dtype: 1.0,)
 
-constant(P.sign, P.heaviside, P.floor, P.ceil, P.trunc, P.rint, P.around, P.floor_divide)
+constant(P.sign, P.floor, P.ceil, P.trunc, P.rint, P.around, P.floor_divide)
 constant(P.equal, P.not_equal, P.less, P.less_equal, P.greater, P.greater_equal)
 constant(P.logical_and, P.logical_or, P.logical_xor, P.logical_not, P.isnan, P.isfinite, P.isinf, P.signbit)
 constant(P.bitwise_and, P.bitwise_or, P.bitwise_xor, P.invert, P.left_shift, P.right_shift, P.gcd, P.lcm)

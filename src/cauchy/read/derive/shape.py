@@ -32,7 +32,7 @@ def _split(g: Any, y: Any, *xs: Any, axis: int) -> list[Any]:
 
 
 linear(P.reshape, lambda g, y, x, *, shape: P.reshape(g, shape=x.shape))
-linear(P.transpose, lambda g, y, x, *, axes: P.transpose(g, axes=None if axes is None else tuple(int(i) for i in np.argsort(axes))))
+linear(P.transpose, lambda g, y, x, *, axes: P.transpose(g, axes=None if axes is None else tuple(int(i) for i in np.argsort([i % x.ndim for i in axes]))))
 linear(P.broadcast_to, lambda g, y, x, *, shape: unbroadcast(g, x.shape))
 linearize[P.concatenate] = Joint(_concatenate)
 transpose[P.concatenate] = Joint(_split)

@@ -15,6 +15,7 @@ from itertools import pairwise
 
 GAP = 22.0  # between neighbors in a row
 JOINT = 7.0  # half the width of a joint
+NEARLY = 12.0  # a line that is so much aslant should have been straight
 SWEEPS = 24
 
 
@@ -53,7 +54,13 @@ def place(boxes: Sequence[Box], edges: Sequence[tuple[int, int]]) -> Layout:
         below[a].append(b)
         above[b].append(a)
     order = _order(row, above, below)
-    x = _positions(order, above, below, wide, n)
+    twigs = {
+        a for a in range(len(wide)) if not above[a] and len(below[a]) == 1 and any(above[w] for w in above[below[a][0]])
+    }
+    x = _positions(order, *_without(twigs, above, below), wide, n)
+    _gather(twigs, order, below, wide, x)
+    for rows in (order, order[::-1]):
+        _straighten(rows, above, below, wide, x)
     joints = [[(x[joint_of[u, r]], r) for r in range(row[u] + 1, row[v])] for u, v in edges]
     return Layout(x[:n], row[:n], joints)
 
@@ -156,6 +163,14 @@ def _pair(left: list[int], right: list[int]) -> int:
     return sum(bisect_left(right, a) for a in left)
 
 
+def _without(
+    twigs: set[int], above: list[list[int]], below: list[list[int]]
+) -> tuple[list[list[int]], list[list[int]]]:
+    """The segments that draw boxes into line: a constant joins the trunk from the side, it does not bend it."""
+    up = [[u for u in level if u not in twigs] for level in above]
+    return up, [[] if v in twigs else level for v, level in enumerate(below)]
+
+
 # -- positions in the rows -----------------------------------------------------------------------------
 
 
@@ -214,7 +229,7 @@ def _align(levels: list[list[int]], neighbors: list[list[int]], conflicts: set[t
 
 
 def _compact(levels: list[list[int]], root: dict[int, int], boxes: list[Box]) -> list[float]:
-    """Blocks as far left as separation allows, then moved right towards what they are tied to by gaps alone."""
+    """Blocks as far left as separation allows, then right up to their neighbors."""
     after: dict[int, dict[int, float]] = {}
     before: dict[int, dict[int, float]] = {}
     for level in levels:
@@ -229,8 +244,8 @@ def _compact(levels: list[list[int]], root: dict[int, int], boxes: list[Box]) ->
         x[b] = max((x[a] + gap for a, gap in before.get(b, {}).items()), default=0.0)
     for a in reversed(blocks):
         room = [x[b] - gap for b, gap in after.get(a, {}).items()]
-        if room and not before.get(a):
-            x[a] = max(x[a], min(room))
+        if room:
+            x[a] = min(room)
     return [x[root[v]] for v in range(len(root))]
 
 
@@ -246,3 +261,36 @@ def _sorted(blocks: list[int], after: dict[int, dict[int, float]], before: dict[
             if not waiting[b]:
                 ready.append(b)
     return out
+
+
+def _room(level: list[int], i: int, wide: list[Box], x: list[float]) -> tuple[float, float]:
+    """How far the i-th box of a row may go to the left and to the right."""
+    v, low, high = level[i], float("-inf"), float("inf")
+    if i:
+        low = x[level[i - 1]] + wide[level[i - 1]].right + GAP + wide[v].left
+    if i + 1 < len(level):
+        high = x[level[i + 1]] - wide[level[i + 1]].left - GAP - wide[v].right
+    return low, high
+
+
+def _gather(twigs: set[int], order: list[list[int]], below: list[list[int]], wide: list[Box], x: list[float]) -> None:
+    """Move each twig, which nothing held in its place, as near to its trunk as its neighbors let it."""
+    for level in order:
+        for indices in (range(len(level)), reversed(range(len(level)))):
+            for i in indices:
+                v = level[i]
+                if v in twigs:
+                    low, high = _room(level, i, wide, x)
+                    x[v] = max(low, min(high, x[below[v][0]]))
+
+
+def _straighten(
+    order: list[list[int]], above: list[list[int]], below: list[list[int]], wide: list[Box], x: list[float]
+) -> None:
+    """The mean of four alignments leaves lines that are nearly straight: make as many as possible quite so."""
+    for level in order:
+        for i, v in enumerate(level):
+            low, high = _room(level, i, wide, x)
+            lines = [x[w] for w in above[v] + below[v]]
+            places = [p for p in lines if abs(p - x[v]) <= NEARLY and low <= p <= high]
+            x[v] = max([x[v], *places], key=lambda p: sum(abs(q - p) < 0.05 for q in lines))

@@ -1,5 +1,5 @@
 """The statements, one file per chapter."""
 
-from . import gradients, jacobians, numbers, rates, waiting
+from . import gradients, integrals, jacobians, numbers, rates, waiting
 
-__all__ = ["gradients", "jacobians", "numbers", "rates", "waiting"]
+__all__ = ["gradients", "integrals", "jacobians", "numbers", "rates", "waiting"]

@@ -64,7 +64,12 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
         if i.ndim != 1:
             raise ValueError("when axis=None, `indices` must have a single dimension.")
         x, axis = np.ravel(x), 0
-    return P.take_along_axis(x, i, axis=axes(x, axis)[0])
+    (axis,) = axes(x, axis)
+    if i.ndim == x.ndim:  # the other axes broadcast against each other
+        one = (*x.shape[:axis], 1, *x.shape[axis + 1 :]), (*i.shape[:axis], 1, *i.shape[axis + 1 :])
+        wide = np.broadcast_shapes(*one)
+        x, i = (np.broadcast_to(v, (*wide[:axis], v.shape[axis], *wide[axis + 1 :])) for v in (x, i))
+    return P.take_along_axis(x, i, axis=axis)
 
 
 @implements(np.put_along_axis)
