@@ -200,9 +200,7 @@ def test_time_is_bounded(monkeypatch):
 
 def test_a_child_that_dies_is_an_answer(monkeypatch):
     child.end_idle()
-    monkeypatch.setattr(
-        module, "_CHILD", "import sys; sys.path[:0] = {path!r}; print('ready', flush=True); sys.exit(3)"
-    )
+    monkeypatch.setattr(child, "COMMAND", "import sys; print('ready', flush=True); sys.exit(3)")
     e = explain("x^2")
     assert "gave up" in str(e)
     assert e.known["domain"] is Verdict.UNDECIDED

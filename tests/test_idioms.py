@@ -337,7 +337,9 @@ WORKS = [f for name, f in list(globals().items()) if callable(f) and getattr(f, 
 
 @pytest.mark.parametrize("f", WORKS, ids=lambda f: f.__name__)
 def test_idiom(f):
-    np.testing.assert_array_equal(cauchy.value_and_grad(f)(POINT)[0], f(POINT.copy()))
+    # scipy.linalg's functions are traced as np.linalg's: other LAPACK drivers, other last bits
+    rtol = 1e-15 if f is scipy_linalg else 0
+    np.testing.assert_allclose(cauchy.value_and_grad(f)(POINT)[0], f(POINT.copy()), rtol=rtol, atol=0)
     np.testing.assert_allclose(cauchy.grad(f)(POINT), slope(f, POINT), rtol=1e-7, atol=1e-8)
 
 

@@ -280,8 +280,8 @@ _EINSUM = [
 _LENGTHS = [((5,), (3,)), ((3,), (5,)), ((4,), (4,)), ((6,), (4,)), ((4,), (5,)), ((1,), (4,))]
 _SYSTEMS = [((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 2, 2), (2,)), ((2, 2, 2), (2, 2, 1)), ((2, 3, 3), (3, 2)), ((3, 3), (2, 3, 1))]
 _SQUARES = [(1, 1), (3, 3), (2, 3, 3)]
-_TALL = [(3, 3), (4, 3), (3, 1), (2, 4, 2)]
-_WIDE = [(2, 3), (1, 3), (2, 2, 4)]
+_TALL = [(3, 3), (3, 2), (3, 1), (2, 3, 2)]
+_WIDE = [(2, 3), (1, 3), (2, 2, 3)]
 
 STRUCTURAL: dict[str, list[Sample]] = {
     "identity": _all([((2, 3),), ((),)]),
@@ -373,13 +373,13 @@ STRUCTURAL: dict[str, list[Sample]] = {
     "solve": [Sample((_regular(*a), _r(*b))) for a, b in _SYSTEMS],
     "solve_triangular": [
         Sample((_regular(*a), _r(*b)), {"lower": low, "trans": trans, "unit_diagonal": unit})
-        for a, b in _SYSTEMS[:4]
         for low, trans, unit in ((True, False, False), (False, True, False), (True, True, True), (False, False, True))
+        for a, b in (_SYSTEMS[2:4] if trans and unit else _SYSTEMS[:2])  # SciPy is slow on stacks
     ],
     "inv": [Sample((_regular(*s),)) for s in _SQUARES],
     "det": [
-        *(Sample((_r(*s),)) for s in [*_SQUARES, (5, 5)]),
-        *(Sample((_singular(n, r),)) for n, r in ((4, 3), (4, 2), (5, 3))),
+        *(Sample((_r(*s),)) for s in [*_SQUARES, (4, 4)]),
+        *(Sample((_singular(n, r),)) for n, r in ((4, 3), (4, 2), (5, 2))),
         Sample((np.zeros((1, 1)),)),
         Sample((np.zeros((2, 2)),)),
         Sample((np.ones((3, 3)),)),

@@ -235,7 +235,7 @@ def test_broadcasting_and_dtype(p: Primitive, how: Params) -> None:
             assert np.shape(back) == shape[i]
             assert back.dtype == dtype
             size = float(np.sum(np.abs(v * dy)))
-            assert abs(np.sum(v * dy) - np.sum(back * t)) <= 100 * float(np.finfo(y.dtype).eps) * size
+            assert abs(np.sum(v * dy) - np.sum(back * t)) <= 100 * max(float(np.finfo(d).eps) for d in (y.dtype, dtype)) * size
 
 
 # -- structural primitives -------------------------------------------------------------------------

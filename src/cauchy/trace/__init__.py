@@ -17,6 +17,7 @@ from ..graph import INPUT, Graph, Node
 from .array import Array, apply, as_array, contains_traced, is_traced, wrap
 from .context import _LIBRARIES, _OURS, recording, same_bits, state
 from .rescue import generators, random_state, rescued
+from .ufuncs import DETACHED, REATTACH
 from .tree import leaves, map_leaves, rebuild
 
 __all__ = ["Array", "apply", "as_array", "call", "is_traced", "load", "outputs_of", "recording", "trace", "wrap"]
@@ -44,6 +45,13 @@ def check_input(x: Any, name: str, *, real: bool = False) -> Any:
     return a if a.ndim else a[()]
 
 
+# how NumPy's messages betray that traced values sat in an array of objects
+_OBJECT_MARKS = (
+    *("dtype('O')", "dtype object", "type object", "from dtype O"),
+    *("type Array", "type NDArray", "'Array'", "'NDArray'"),
+)
+
+
 @contextmanager
 def _naming_the_line() -> Iterator[None]:
     """NumPy's own errors about arrays of objects become ours, with the user's line."""
@@ -51,12 +59,15 @@ def _naming_the_line() -> Iterator[None]:
         yield
     except CauchyError:
         raise
-    except TypeError as e:
+    except (TypeError, ValueError) as e:
         text = str(e)
-        if not any(mark in text for mark in ("dtype('O')", "dtype object", "type object", "type Array", "type NDArray", "'Array'", "'NDArray'", "from dtype O")):
+        written = "setting an array element" in text
+        if not written and not (isinstance(e, TypeError) and any(mark in text for mark in _OBJECT_MARKS)):
             raise
         frames = [f for f in traceback.extract_tb(e.__traceback__) if not f.filename.startswith(_OURS + _LIBRARIES)]
         where = Site(frames[-1].filename, frames[-1].lineno or 0) if frames else None
+        if written:
+            raise TraceError("a traced value is written into a plain array", where=where, why=DETACHED, fix=REATTACH) from e
         raise TraceError(
             "a traced value reached code that cannot be traced",
             where=where,

@@ -54,7 +54,7 @@ class Namespace:
 
 # NumPy functions whose argument is a sequence of arrays, not an array written as a sequence
 _SEQUENCES = frozenset(
-    "concatenate concat stack vstack hstack dstack column_stack row_stack block select meshgrid broadcast_arrays multi_dot ix_ choose".split()
+    "concatenate concat stack vstack hstack dstack column_stack row_stack select meshgrid broadcast_arrays multi_dot ix_ choose".split()
 )
 
 
@@ -73,6 +73,8 @@ class Listening:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         original = self.__dict__["_original"]
+        if original is np.block:  # finds traced values at any depth itself
+            return original(*args, **kwargs)
         depth = int(original.__name__ in _SEQUENCES)
         return original(*[_converted(a, depth) for a in args], **{k: _converted(v, depth) for k, v in kwargs.items()})
 
@@ -139,6 +141,10 @@ def _asarray(x: Any, dtype: Any = None, **kwargs: Any) -> Any:
 
 def _full(shape: Any, fill_value: Any, dtype: Any = None, **kwargs: Any) -> Any:
     return np.copy(np.broadcast_to(as_array(fill_value, dtype), shape))
+
+
+def _full_like(a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None) -> Any:
+    return _full(np.shape(a) if shape is None else shape, fill_value, np.result_type(a) if dtype is None else dtype)
 
 
 def _random(name: str) -> Any:
@@ -259,6 +265,7 @@ _NUMPY: dict[str, Any] = {
     "empty": _creator(np.zeros),  # what is never written reads as 0, not as old memory
     **{name: traced(getattr(np, name), _array) for name in ("array", "ascontiguousarray")},
     "full": traced(np.full, _full),
+    "full_like": traced(np.full_like, _full_like),
     **{name: traced(getattr(np, name), _asarray) for name in ("asarray", "asanyarray")},
     "random": _Random(np.random, {}),
 }

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from . import mistakes
 
 EXACT = 1e-6  # relative: how well a proposal must reproduce the claim
 POINTS = 3  # the fewest points that confirm a cause
@@ -34,8 +36,7 @@ class Cause:
 class Evidence:
     """Both sides at several points. `claimed`, `true` and `error` (of `true`, absolute) have shape (P, *claim), `points` (P, *x).
 
-    Optional: `values` f(x), (P, *y); `sizes`, lengths of arrays by name; `function`, f on arrays; `rerun(change, k)`, the
-    derivative at point k with the graph of f changed; `graphs`, those graphs.
+    Optional: `values` f(x), (P, *y); `sizes`, lengths of arrays by name; `function`, f itself; `graphs`, f traced at each point.
     """
 
     claimed: np.ndarray
@@ -47,7 +48,6 @@ class Evidence:
     kind: str = "derivative"
     function: Callable[[Any], np.ndarray] | None = None
     graphs: Sequence[Any] = ()
-    rerun: Callable[[Callable[[Any, Any], Any], int], np.ndarray | None] | None = None
 
     def fits(self, guess: Any, error: Any = None, where: Any = ...) -> bool:
         """Whether the guess is the claim, everywhere, and is not trivially so."""
@@ -62,7 +62,8 @@ class Evidence:
 
 def explain(
     claimed: Any, true: Any, points: Any, *, error: Any = None, values: Any = None,
-    sizes: Mapping[str, int] | None = None, kind: str = "derivative", **context: Any,
+    sizes: Mapping[str, int] | None = None, kind: str = "derivative", function: Callable[[Any], np.ndarray] | None = None,
+    graphs: Sequence[Any] = (),
 ) -> Cause | None:  # fmt: skip
     """The mistake that turns the true derivative into the claimed one at all the points, or None.
 
@@ -81,20 +82,16 @@ def explain(
     y = None if values is None else np.asarray(values, dtype=float)
     whole = tuple(range(1, claimed.ndim))
     finite = np.isfinite(claimed).all(axis=whole) & np.isfinite(true).all(axis=whole) & np.isfinite(error).all(axis=whole)
-    graphs = context.get("graphs", ())
-    if graphs:
-        context["graphs"] = [g for g, ok in zip(graphs, finite, strict=True) if ok]
-    if "rerun" in context and context["rerun"] is not None:
-        kept, original = np.flatnonzero(finite), context["rerun"]
-        context["rerun"] = lambda change, k: original(change, int(kept[k]))
+    graphs = [g for g, ok in zip(graphs, finite, strict=True) if ok] if graphs else []
     evidence = Evidence(
         claimed[finite], true[finite], points[finite], error[finite], None if y is None else y[finite],
-        sizes or {}, kind, **context,
+        sizes or {}, kind, function, graphs,
     )  # fmt: skip
     if len(evidence.claimed) < POINTS or evidence.fits(evidence.true):
         return None
+    rows = (*PLAIN, *(TRACED if graphs else ()), *LOOSE)
     with np.errstate(all="ignore"):
-        for row in (*PLAIN, *(TRACED if graphs else ()), *LOOSE):
+        for row in rows:
             found = row(evidence)
             if found is not None:
                 return found
@@ -186,7 +183,7 @@ def constant_factor(e: Evidence) -> Cause | None:
         return None
     power = _power(e)
     likely = reasons(r, e.sizes, power)
-    inner = _inner_slope(e, r)
+    inner = inner_slope(e, r)
     if inner:
         likely = ("inner", *likely)
     name = "exponent_lowered" if power is not None and "exponent" in likely and power != 1 and r > 0 else "factor"
@@ -398,195 +395,40 @@ def _short(a: Any) -> str:
     return np.array2string(np.asarray(a), precision=6, threshold=6, edgeitems=2).replace("\n", "")
 
 
-# -- rows on the graph ---------------------------------------------------------------------------------
 
-
-def _inner_slope(e: Evidence, r: float) -> str:
-    """A part u of f, not x itself, whose derivative is 1/r at every point: where it stands."""
-    for label, slopes in _slopes(e):
-        if np.allclose(slopes * r, 1.0, rtol=1e-7) and abs(r) != 1:
-            return label
-    return ""
-
-
-def _slopes(e: Evidence) -> Iterator[tuple[str, np.ndarray]]:
-    """For functions of one number: du/dx at the points, for each part u that goes into a function."""
-    if e.rerun is None or e.points.ndim != 1 or e.true.ndim != 1 or not e.graphs:
-        return
-    from ... import ops as P
-
-    graph = e.graphs[0]
-    inside = {a for n in graph.nodes for a in n.args if n.prim.family in ("elementary", "special") and n.prim not in (P.multiply, P.add, P.subtract, P.divide, P.negative)}
-    at = graph.number()
-    for n in graph.nodes:
-        if n in inside and n.live and n not in graph.inputs and n.shape == ():
-            slopes = [_derivative_of(g, at[n], x) for g, x in zip(e.graphs, e.points, strict=True)]
-            if all(s is not None for s in slopes):
-                yield _place(n), np.array(slopes, dtype=float)
-
-
-def _derivative_of(graph: Any, position: int, x: Any) -> float | None:
-    from ...errors import CauchyError
-    from ...graph import Graph
-    from ..differentiate import derivative
-
-    if position >= len(graph.nodes):
-        return None
-    part = Graph(graph.inputs, (graph.nodes[position],))
-    try:
-        return float(derivative(lambda t: part.run(t))(x))
-    except CauchyError:
-        return None
-
-
-def _place(n: Any) -> str:
-    return f"`{n.prim}`" + (f", {n.site}" if n.site else "")
+# -- rows on the graph -------------------------------------------------------------------------------
 
 
 def inner_slopes(e: Evidence) -> Cause | None:
     """The derivative of an inner function that varies was left out, or taken twice."""
-    for label, slopes in _slopes(e):
+    for place, slopes in mistakes.slopes(e.graphs, e.points, e.true):
         if np.ptp(slopes) == 0:
             continue
         for name, guess, scale in (("inner", e.true / slopes, 1 / slopes), ("inner_twice", e.true * slopes, slopes)):
             if e.fits(guess, e.error * np.abs(scale)):
-                return Cause(name, {"inner": label})
+                return Cause(name, {"inner": place})
     return None
 
 
-def _changes(graph: Any) -> Iterator[tuple[str, dict[str, Any], Callable[[Any, Any], Any]]]:
-    """(name, fields, change): `change(position, node, value, args)` gives the value with another derivative."""
-    from ... import ops as P
-    from ..differentiate import stop_gradient as held
-
-    at = graph.number()
-    live = [n for n in graph.nodes if n.live and n not in graph.inputs and n.prim.outputs == 1 and n.dtype.kind == "f"]
-
-    def slope(spot: Any, m: Callable[..., Any], argument: int = 0) -> Callable[..., Any]:
-        def change(k: int, y: Any, args: Any) -> Any:
-            if not spot(k):
-                return y
-            u = args[argument]
-            others = 0.0 if len(args) == 1 else y - _through(y, args, argument)
-            del others
-            return held(y) + m(held(y), *(held(a) for a in args)) * (u - held(u))
-
-        return change
-
-    single = lambda k0: lambda k: k == k0
-    mistakes: dict[Any, list[tuple[str, Callable[..., Any]]]] = {
-        P.sin: [("sin_cos", lambda y, u: np.sin(u)), ("slope_sign", lambda y, u: -np.cos(u))],
-        P.cos: [("sin_cos", lambda y, u: -np.cos(u)), ("sin_cos", lambda y, u: np.cos(u)), ("slope_sign", lambda y, u: np.sin(u))],
-        P.tanh: [("output_for_input", lambda y, u: 1 - u**2), ("square_missing", lambda y, u: 1 - y)],
-        P.exp: [("slope_sign", lambda y, u: -y), ("exp_one", lambda y, u: 1.0 + 0 * u)],
-        P.log: [("slope_sign", lambda y, u: -1 / u)],
-        P.log10: [("log_base", lambda y, u: 1 / u)],
-        P.log2: [("log_base", lambda y, u: 1 / u)],
-        P.sqrt: [("root_half", lambda y, u: 1 / y)],
-        P.reciprocal: [("slope_sign", lambda y, u: y * y)],
-        P.square: [("square_two", lambda y, u: u), ("square_kept", lambda y, u: 2 * u * u)],
-        P.absolute: [("abs_one", lambda y, u: 1.0 + 0 * u)],
-    }  # fmt: skip
-    for n in live:
-        for name, m in mistakes.get(n.prim, []):
-            yield name, {"place": _place(n)}, slope(single(at[n]), m)
-        if n.prim is P.power and not n.args[1].live:
-            yield "square_two", {"place": _place(n)}, slope(single(at[n]), lambda y, u, p: u ** (p - 1))
-            yield "square_kept", {"place": _place(n)}, slope(single(at[n]), lambda y, u, p: p * u**p)
-    x = graph.inputs[0]
-    for n in live:  # the chain ends here: u counts as x
-        if n.shape == x.shape and n not in graph.outputs and any(n in k.args for k in live if k.prim not in (P.add, P.subtract)):
-            k0 = at[n]
-            yield "inner", {"inner": _place(n)}, lambda k, y, args, k0=k0: _Chain(y) if k == k0 else y
-    for n in live:
-        if n not in graph.outputs:
-            yield "dropped", {"place": _place(n)}, lambda k, y, args, k0=at[n]: held(y) if k == k0 else y
-    for n in live:
-        if n.prim in (P.divide, P.subtract) and n.args[1].live:
-            flip = lambda k, y, args, k0=at[n]: 2 * held(y) - y if k == k0 else y
-            yield "minus_lost", {"place": _place(n)}, _second(at[n], n.prim, held)
-            del flip
-        if n.prim in (P.multiply, P.divide, P.matmul) and all(a.live for a in n.args[:2]):
-            for which in (0, 1):
-                yield "product", {"place": _place(n)}, _one_factor(at[n], n.prim, which, held)
-    yield from _last_only(graph, live, at, held)
+def inner_slope(e: Evidence, r: float) -> str:
+    """Where a part of f stands whose derivative is 1/r at every point, if there is one."""
+    found = (p for p, slopes in mistakes.slopes(e.graphs, e.points, e.true) if np.allclose(slopes * r, 1.0, rtol=1e-7))
+    return next(found, "")
 
 
-class _Chain:
-    """Marks a value whose derivative is to be 1."""
-
-    def __init__(self, y: Any) -> None:
-        self.y = y
-
-
-def _through(y: Any, args: Any, argument: int) -> Any:
-    return y
-
-
-def _second(k0: int, prim: Any, held: Callable[[Any], Any]) -> Callable[..., Any]:
-    """The second argument counts with the other sign."""
-
-    def change(k: int, y: Any, args: Any) -> Any:
-        if k != k0:
-            return y
-        a, b = args
-        return prim(a, held(b)) - (prim(held(a), b) - held(y)) if prim is not None else y
-
-    return change
-
-
-def _one_factor(k0: int, prim: Any, which: int, held: Callable[[Any], Any]) -> Callable[..., Any]:
-    def change(k: int, y: Any, args: Any) -> Any:
-        if k != k0:
-            return y
-        kept = [a if i == which else held(a) for i, a in enumerate(args)]
-        return prim(*kept)
-
-    return change
-
-
-def _last_only(graph: Any, live: Any, at: Any, held: Callable[[Any], Any]) -> Iterator[tuple[str, dict[str, Any], Callable[..., Any]]]:
-    """Of the terms of a sum, only one counts."""
-    from ... import ops as P
-
-    def terms(n: Any) -> list[Any]:
-        return terms(n.args[0]) + terms(n.args[1]) if n.prim is P.add and n.live else [n]
-
-    users = {a for n in live if n.prim is P.add for a in n.args}
-    for n in live:
-        if n.prim is P.add and n not in users:
-            parts = [t for t in terms(n) if t.live]
-            for name, keep in (("last_only", parts[-1]), ("first_only", parts[0])) if len(parts) > 2 else ():
-                rest = {at[t] for t in parts if t is not keep}
-                yield name, {"place": _place(n), "count": len(parts)}, lambda k, y, args, rest=rest: held(y) if k in rest else y
-        if n.prim in (P.sum, P.mean) and len(n.args[0].shape) and n.args[0].shape[0] > 1:
-            for name, i in (("last_only", -1), ("first_only", 0)):
-                mask = np.zeros(n.args[0].shape, bool)
-                mask[i] = True
-                k0, count = at[n.args[0]], n.args[0].shape[0]
-                for times in (1, count) if n.prim is P.mean else (1,):
-                    change = lambda k, y, args, k0=k0, mask=mask, times=times: np.where(mask, held(y) + times * (y - held(y)), held(y)) if k == k0 else y
-                    yield name, {"place": _place(n), "count": count}, change
-
-
-def changed_graph(e: Evidence) -> Cause | None:
+def one_operation(e: Evidence) -> Cause | None:
     """One operation of f differentiated wrongly, or not at all."""
-    if e.rerun is None or not e.graphs or len(e.graphs[0].nodes) > 80:
-        return None
-    if len({len(g.nodes) for g in e.graphs}) != 1:
-        return None
-    for name, fields, change in _changes(e.graphs[0]):
-        first = e.rerun(change, 0)
-        if first is None or not np.allclose(first, e.claimed[0], rtol=1e-5, atol=6 * float(np.max(e.error[0]))):
+    for name, fields, guess in mistakes.derivatives(e.graphs, e.points, e.kind):
+        first = guess(0)
+        if first is None or first.shape != e.claimed[0].shape:
             continue
-        guesses = [first, *(e.rerun(change, k) for k in range(1, len(e.claimed)))]
-        if all(g is not None for g in guesses) and e.fits(np.array(guesses)):
-            return Cause(name, fields)
+        if np.all(np.abs(first - e.claimed[0]) <= EXACT * np.maximum(np.abs(first), np.abs(e.claimed[0])) + 6 * e.error[0]):
+            rest = [guess(k) for k in range(1, len(e.claimed))]
+            if all(g is not None for g in rest) and e.fits(np.array([first, *rest])):
+                return Cause(name, fields)
     return None
 
 
-PLAIN = (
-    zero, opposite, transposed, constant_factor, exponent_kept, rearranged, diagonal, of_all, factors,
-)  # fmt: skip
-TRACED = (inner_slopes, changed_graph)
+TRACED = (inner_slopes, one_operation)
+PLAIN = (zero, opposite, transposed, constant_factor, exponent_kept, rearranged, diagonal, of_all, factors)
 LOOSE = (itself, monomials, stale, penalty, offset, function_of_it, some_components, quotient)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ... import ops as P
 from ...graph import CONST, Node, reachable
-from ...trace.array import Array, wrap
+from ...trace.array import Array, as_array, wrap
 from ...trace.context import on_behalf_of, record
 from . import control, elementary, index, linalg, reduce, shape, special
 from .shape import unbroadcast
@@ -210,7 +210,7 @@ def _pull_elementwise(n: Node, i: int, arrived: _Sensitivity) -> _Sensitivity | 
     if mask is not None and not isinstance(rule, Select):
         c = np.where(mask, c, 0.0)
     if isinstance(rule, Select):
-        chosen = rule.mask(wrap(n), *[_operand(b) for b in n.args], **n.params)
+        chosen = as_array(rule.mask(wrap(n), *[_operand(b) for b in n.args], **n.params))
         mask = chosen if mask is None else np.logical_and(mask, chosen)
     if mask is not None and c.shape != a.shape:
         mask = None  # summed over a broadcast: nothing is left that is zero by selection alone

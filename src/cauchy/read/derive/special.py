@@ -108,6 +108,11 @@ def _over(x: Any, y: Any) -> Any:
     return np.where(hole, np.cbrt(x), x / np.where(hole, 1.0, y))
 
 
+def _less_ratio(x: Any, y: Any) -> Any:
+    # 1 - x/y cancels near x = y, and the slope of (y - x)/y does far from it
+    return np.where(np.less(np.absolute(y - x), 0.5 * y), (y - x) / y, 1.0 - _over(x, y))
+
+
 def _log_ratio(x: Any, x_log_ratio: Any) -> Any:
     # SciPy's x log(x/y) neither overflows nor loses digits near x = y; -inf at x = 0
     zero = np.equal(x, 0.0)
@@ -120,8 +125,7 @@ partials[P.entr] = (lambda y, x: -np.log(x) - 1.0,)
 partials[P.rel_entr] = (lambda y, a, b: _log_ratio(a, y) + 1.0, lambda y, a, b: -_over(a, b))
 partials[P.kl_div] = (
     lambda y, a, b: _log_ratio(a, P.rel_entr(a, b)),
-    # (b - a)/b, as 1 - a/b would cancel near a = b; 1 at 0/0
-    lambda y, a, b: np.where(np.equal(a, 0.0), 1.0 - _over(a, b), (b - a) / b),
+    lambda y, a, b: _less_ratio(a, b),
 )
 
 # -- modified Bessel functions ---------------------------------------------------------------------

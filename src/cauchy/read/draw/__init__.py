@@ -128,15 +128,8 @@ def draw(
     left_out = len(graph.nodes) - len(shown)
     note = f"the last {len(shown):,} of {len(graph.nodes):,} nodes" if left_out else ""
     picture = compose(items, edges, note)
-    drawing = Drawing(
-        to_svg(
-            picture,
-            f"Computation graph of {names[0] if len(names) == 1 else graph.name}",
-            _described(graph, note),
-            note,
-        ),
-        picture,
-    )
+    title = f"Computation graph of {names[0] if len(names) == 1 else graph.name}"
+    drawing = Drawing(to_svg(picture, title, _described(graph, note), note), picture)
     if path is not None:
         drawing.save(path)
     return drawing

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 from .layout import Box, Layout, place
 
@@ -16,7 +17,7 @@ TAIL = 10.0  # below the labels, before an edge may turn
 MARGIN = 20.0
 NEAR, FAR = 38.0, 96.0  # between rows
 
-SANS = "'Inter','Segoe UI','Helvetica Neue',Arial,'Noto Sans','Noto Sans CJK SC','Microsoft YaHei','PingFang SC',sans-serif"
+SANS = "'Inter','Segoe UI','Helvetica Neue',Arial,'Noto Sans','Noto Sans CJK SC','Microsoft YaHei',sans-serif"
 SERIF = "'STIX Two Text','Cambria','Times New Roman','DejaVu Serif','Noto Serif CJK SC',serif"
 MONO = "'SF Mono','Menlo','Consolas','DejaVu Sans Mono','Noto Sans Mono CJK SC',monospace"
 
@@ -112,7 +113,7 @@ def compose(items: Sequence[Item], edges: Sequence[Edge], note: str = "") -> Pic
     steep = [0.0] * (rows + 1)
     for e, joints in zip(edges, layout.joints, strict=True):
         points = [(layout.x[e.source], layout.row[e.source]), *joints, (layout.x[e.target], layout.row[e.target])]
-        for (x0, r), (x1, _) in zip(points, points[1:], strict=False):
+        for (x0, r), (x1, _) in pairwise(points):
             steep[r] = max(steep[r], abs(x1 - x0))
     tops, ends, y = [], [], MARGIN
     for r in range(rows):
@@ -213,7 +214,7 @@ def _sides(picture: Picture) -> dict[int, int]:
     for edges in arriving.values():
         from_left = sorted(edges, key=last.__getitem__)
         if from_left != edges:
-            sides |= {i: 1 for i in edges} | {from_left[0]: -1}
+            sides |= dict.fromkeys(edges, 1) | {from_left[0]: -1}
     return sides
 
 
@@ -229,6 +230,7 @@ def _edge(picture: Picture, e: Edge, joints: list[tuple[float, int]], aside: flo
     lean = max(
         -0.6, min(0.6, (x - center + 2.2 * aside) / (2.2 * (top - y)))
     )  # of the last stretch: 0 is straight down
+    lean += aside / 40.0
     if round_:
         norm = math.hypot(lean, 1.0)
         end = center + h / 2 * lean / norm, top + h / 2 - h / 2 / norm

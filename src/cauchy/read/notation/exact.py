@@ -47,9 +47,8 @@ def exact(c: Any, reading: Literal["decimal", "binary"] = "decimal") -> Expr:
         return sp.Rational(*x.as_integer_ratio())
     shortest = str(c) if isinstance(c, np.floating) else repr(x)  # float32 has shorter decimals than its double
     digits = re.sub(r"e.*|\D", "", shortest).strip("0")
-    if len(digits) > 12 and not isinstance(c, np.float32):
-        return _recognized(x) or sp.Rational(shortest)
-    return sp.Rational(shortest)
+    long = len(digits) > 12 and not isinstance(c, np.float32)
+    return (_recognized(x) if long else None) or sp.Rational(shortest)
 
 
 def _recognized(x: float) -> Expr | None:
