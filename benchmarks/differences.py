@@ -29,8 +29,8 @@ FUNCTIONS = """
 x*x; x**3-2*x**2+1; x**9-x**5+x; x**0.5; x**1.5; x**-2; 1/x; 1/(1+x); 1/(1+x*x); x/(1+x*x); (x*x-1)/(x*x+1)
 1/(1+25*x*x); exp(x); exp(-x); exp(-x*x); exp(-1/x); exp(sin(x)); x*exp(-x); x*x*exp(-x); exp(x)/(1+x*x); 1/(1+exp(-x))
 exp(-x)*sin(3*x); log(x); log(1+x*x); x*log(x); log(x)/x; log(x)**2; log1p(x); expm1(x); log1p(exp(-x)); log(2+sin(x))
-sqrt(x)*log(x); sin(x); cos(x); tan(x); sin(x)*cos(2*x); sin(x)/x; x*sin(x); sin(1/x); sin(sqrt(x)); cos(log(x)); sin(x)**3
-sin(10*x)+x; sinh(x); cosh(x); tanh(x); 1/cosh(x); x*tanh(x); arctan(x); arctan(1/x); arcsinh(x); x*arctan(x)
+sqrt(x)*log(x); sin(x); cos(x); tan(x); sin(x)*cos(2*x); sin(x)/x; x*sin(x); sin(1/x); sin(sqrt(x)); cos(log(x))
+sin(x)**3; sin(10*x)+x; sinh(x); cosh(x); tanh(x); 1/cosh(x); x*tanh(x); arctan(x); arctan(1/x); arcsinh(x); x*arctan(x)
 sqrt(1+x*x); sqrt(x+1); 1/sqrt(1+x); cbrt(x); x/(1+sqrt(x)); 3*x-7; gammaln(x); erf(x)
 """
 

@@ -2,10 +2,10 @@
 
     python examples/check_backward.py [FILE]
 
-The listing is a small multilayer perceptron with hand-written derivatives. It is run as it stands; then every entry of every
-`dW` and `db` that its `backward` leaves behind is compared with the derivative of the printed loss, by difference quotients
-with an error estimate. Every dW comes out 2 times, every db 0.002 times the derivative: the factor 2 is a mistake in `dsigmoid`; the 0.002 = 2/1000 is the same
-mistake times a mean over 1000 samples, where the loss is a sum.
+The listing is a small multilayer perceptron with hand-written derivatives. It is run as it stands; then every entry of
+every `dW` and `db` that its `backward` leaves behind is compared with the derivative of the printed loss, by difference
+quotients with an error estimate. Every dW comes out 2 times, every db 0.002 times the derivative: the factor 2 is a
+mistake in `dsigmoid`; the 0.002 = 2/1000 is the same mistake times a mean over 1000 samples, where the loss is a sum.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LISTING = Path(__file__).parent.parent / "tests" / "listings" / "l5_mlp.py"
 
 
 def ratios(listing: Path) -> dict[str, np.ndarray]:
-    """claimed / true for every parameter array of the model, at its initial weights; NaN where both are 0 (a dead ReLU)."""
+    """claimed / true for every parameter array of the model, at the initial weights; NaN where both are 0."""
     with contextlib.redirect_stdout(io.StringIO()):
         program = runpy.run_path(str(listing))
     model, X, y = program["model"], program["X"], program["y"]

@@ -1,12 +1,14 @@
-"""`cauchy check`: what it finds in programs, what it must not call wrong, and how it survives the programs that misbehave."""
+"""`cauchy check`: what it finds in programs, what it must not call wrong, how it survives programs that misbehave."""
 
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -140,7 +142,7 @@ RIGHT, WRONG = PAIR.format(2), PAIR.format(3)
 TROUBLE: dict[str, tuple[str, int, str, str]] = {  # name: (source, exit code, status, a word of the error)
     "hangs": (WRONG + "f(2.0)\nwhile True:\n    try: f(1.0)\n    except: pass\n", 1, "timeout", ""),
     "sleeps": ("import time\ntime.sleep(1000)\n", 2, "timeout", ""),
-    "eats_memory": (RIGHT + "hog = []\nwhile True: hog.append(bytearray(50_000_000))\n", 0, "failed", "MemoryError"),
+    "eats_memory": (RIGHT + "hog = []\nwhile True: hog.append(bytearray(10**9))\n", 0, "failed", "MemoryError"),
     "exits": (WRONG + "import sys; sys.exit(3)\n", 1, "failed", "sys.exit(3)"),
     "exits_well": (RIGHT + "if __name__ == '__main__': raise SystemExit\n", 0, "stopped", ""),
     "asks": ("n = input('how many? ')\n" + RIGHT, 2, "failed", "EOFError"),
@@ -162,11 +164,11 @@ TROUBLE: dict[str, tuple[str, int, str, str]] = {  # name: (source, exit code, s
 
 
 @pytest.mark.parametrize("name", TROUBLE)
-def test_trouble(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trouble(name: str, tmp_path: Path) -> None:
     source, code, status, word = TROUBLE[name]
     file = tmp_path / f"{name}.py"
     file.write_text(source)
-    result = audit.audit(file, timeout=1.5, memory=2000)
+    result = audit.audit(file, timeout=1.5 if status == "timeout" or name == "endless_function" else 30, memory=2000)
     (program,) = result.programs
     assert (result.exit_code, program["status"]) == (code, status), program
     assert word in program["error"]
@@ -209,18 +211,15 @@ def test_a_package_with_relative_imports_and_plots(tmp_path: Path, capsys: pytes
             plt.plot(x, relu(x)); plt.plot(x, drelu(x)); plt.show(); plt.pause(1000)
         """)
     )
-    (program,) = audit.audit(package / "train.py").programs
-    assert program["status"] == "finished", program["error"]
-    (claim,) = program["claims"]
-    assert (claim["inputs"], claim["factor_name"], claim["line"]) == ("recorded", "2", 3)
     whole = audit.audit(package)
-    assert whole.exit_code == 1
+    assert [p["status"] for p in whole.programs] == ["finished", "finished"], whole.programs
     assert [(Path(p["path"]).name, len(p["claims"])) for p in whole.programs] == [("act.py", 1), ("train.py", 0)]
-    assert whole.programs[0]["claims"][0]["inputs"] == "recorded"  # act.py alone never calls relu: train.py does
-    assert whole.verdict is Verdict.REFUTED
+    (claim,) = whole.programs[0]["claims"]  # act.py alone never calls relu: the inputs are those of train.py
+    assert (claim["inputs"], claim["factor_name"], claim["line"]) == ("recorded", "2", 3)
+    assert (whole.verdict, whole.exit_code) == (Verdict.REFUTED, 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
-        assert audit.main(["-m", "pkg.train", "--lang", "zh"]) == 1
+        assert audit.main(["-m", "pkg.act", "--lang", "zh"]) == 1
     out = capsys.readouterr().out
     assert "已推翻" in out
     assert "drelu" in out
@@ -238,17 +237,15 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_the_reports_know_every_word() -> None:
-    """Each code the judge can emit has a text in both languages, with the fields it is given."""
-    from cauchy.messages import _room  # noqa: PLC2701 - the table itself
-
-    source = "".join(p.read_text() for p in Path(audit.__file__).parent.glob("*.py"))
-    import re
-
-    reasons = set(re.findall(r'"undecided", (?:"\w+" if [^,]* else )?"(\w+)"', source)) | {"returns", "random", "time"}
-    texts = _room("audit")
-    assert {f"because_{r}" for r in reasons} <= set(texts)
-    for text in texts.values():
-        assert set(text) == {"en", "zh"}
+    """Each word the judge can emit has a text, and each text both languages."""
+    folder = Path(audit.__file__).parent
+    texts = tomllib.loads((folder.parents[1] / "messages" / "audit.toml").read_text("utf-8"))
+    assert {tuple(t) for t in texts.values()} == {("en", "zh")}
+    emitted = [line for line in (folder / "judge.py").read_text().splitlines() if "undecided" in line]
+    words = {w for line in emitted for w in re.findall(r'"([a-z_]+)"', line)}
+    words -= {"undecided", "status", "reason", "detail", "inputs", "agrees", "refuted", "attribute"}
+    assert len(words) > 10
+    assert {f"because_{w}" for w in words} <= set(texts)
 
 
 # ---------------------------------------------------------------------------------------- the parts
@@ -269,8 +266,8 @@ def test_decorator_only_marks() -> None:
 @pytest.mark.parametrize(
     ("value", "claim"),
     [
-        ("f", "df"), ("f", "d_f"), ("f", "f_grad"), ("f", "grad_f"), ("f", "f_prime"), ("f", "fprime"), ("f", "f_deriv"),
-        ("f", "f_jac"), ("relu", "drelu"), ("sigmoid", "dsigmoid"), ("loss", "loss_grad"), ("ReLU", "dReLU"),
+        ("f", "df"), ("f", "d_f"), ("f", "f_grad"), ("f", "grad_f"), ("f", "f_prime"), ("f", "fprime"),
+        ("f", "f_deriv"), ("f", "f_jac"), ("relu", "drelu"), ("sigmoid", "dsigmoid"), ("loss", "loss_grad"), ("ReLU", "dReLU"),
         ("cross_entropy", "d_cross_entropy"), ("sigmoid", "sigmoidPrime"), ("relu_forward", "relu_backward"),
         ("cost_function", "cost_gradient"), ("compute_loss", "compute_loss_gradient"), ("softmax", "jacobian_softmax"),
     ],
@@ -322,8 +319,7 @@ def test_arguments_are_copied_at_the_time_of_the_call() -> None:
 def test_the_deadline_rings_until_it_is_heard() -> None:
     start = time.monotonic()
     with pytest.raises(TimeUp), deadline(0.05):
-        while True:
-            pass
+        time.sleep(5)
     assert time.monotonic() - start < 2
     with deadline(0.05):
         pass

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import FAR, PARAMS, STRUCTURAL, TRUTH, WAIVED, Sample, edges, points, reference
+from samples import HARD, PARAMS, STRUCTURAL, TRUTH, WAIVED, Sample, edges, points, reference
 
 import cauchy
 from cauchy import ops as P
@@ -36,7 +36,10 @@ VARYING = [(p, s) for p, s in CASES if s.wrt and p not in CONSTANT]
 def over(cases: list[Any]) -> Any:
     """Parametrize over (primitive, static parameters or sample)."""
     count = itertools.count()
-    ids = [f"{p.name}-{next(count)}" if isinstance(how, Sample) else "-".join([p.name, *map(str, how.values())]) for p, how in cases]
+    ids = [
+        f"{p.name}-{next(count)}" if isinstance(how, Sample) else "-".join([p.name, *map(str, how.values())])
+        for p, how in cases
+    ]
     return pytest.mark.parametrize(("p", "how"), cases, ids=ids)
 
 
@@ -106,7 +109,7 @@ def _along(f: Callable[..., Any], i: int) -> Callable[..., Any]:
 
 
 def true_slope(p: Primitive, how: Params, x: Any, orders: tuple[int, ...], digits: int = 60) -> float:
-    """The same by central differences with a third of the digits as step: the other two thirds pay for the subtraction."""
+    """The same by central differences, a third of the digits as step: the others pay for the subtraction."""
     with mp.workdps(digits):
         at = [mp.mpf(float(v)) for v in x]
         steps = [(abs(v) or 1) * mp.mpf(10) ** (-digits // 3) for v in at]
@@ -122,7 +125,11 @@ def true_slope(p: Primitive, how: Params, x: Any, orders: tuple[int, ...], digit
 
 def orders_of(p: Primitive, total: int) -> list[tuple[int, ...]]:
     free = [p is not P.where or i > 0 for i in range(len(p.domain))]
-    return [k for k in itertools.product(range(total + 1), repeat=len(free)) if sum(k) == total and all(f or not n for f, n in zip(free, k, strict=True))]
+    return [
+        k
+        for k in itertools.product(range(total + 1), repeat=len(free))
+        if sum(k) == total and all(f or not n for f, n in zip(free, k, strict=True))
+    ]
 
 
 @over(SMOOTH)
@@ -138,17 +145,33 @@ def test_a_slope_is_the_one_of_mpmath(p: Primitive, how: Params, order: int) -> 
 
 
 # the slope is exp(-700) times as large as the value here
-MANY_DIGITS = ("expit", "log_expit", "tanh", "logaddexp", "log_ndtr", "kl_div")
+MANY_DIGITS = ("expit", "log_expit", "tanh", "logaddexp")
 
 
-@pytest.mark.parametrize("name", FAR)
-def test_a_slope_keeps_its_digits_far_out(name: str) -> None:
+@pytest.mark.parametrize("name", HARD)
+def test_a_slope_keeps_its_digits_in_hard_places(name: str) -> None:
     p, how = P.BY_NAME[name], PARAMS.get(name, [{}])[0]
-    for x, total in itertools.product(FAR[name], (1, 2)):
+    for x, total in itertools.product(HARD[name], (1, 2)):
         for orders in orders_of(p, total):
             got = float(slope(p, how, x, orders))
-            wanted = true_slope(p, how, x, orders, 1000 if name in MANY_DIGITS else 300)
-            assert math.isclose(got, wanted, rel_tol=1e-12 if total == 1 else 1e-9, abs_tol=1e-290), (x, orders, got, wanted)
+            wanted = true_slope(p, how, x, orders, 1000 if name in MANY_DIGITS else 200)
+            noise = 1e-60 if got == 0.0 else 1e-290  # the differences of an exact zero
+            assert math.isclose(got, wanted, rel_tol=1e-12 if total == 1 else 1e-9, abs_tol=noise), (
+                x,
+                orders,
+                got,
+                wanted,
+            )
+
+
+SATURATING = ("expit", "log_expit", "tanh", "erf", "erfc", "ndtr", "log_ndtr", "arctan", "i0e", "i1e", "arcsinh")
+
+
+@pytest.mark.parametrize("name", SATURATING)
+def test_a_saturated_slope_is_not_nan(name: str) -> None:
+    for x, order in itertools.product((-1e3, 1e3, -1e9, 1e9), (1, 2, 3)):
+        with np.errstate(all="ignore"):
+            assert np.isfinite(slope(P.BY_NAME[name], {}, (x,), (order,))), (x, order)
 
 
 @pytest.mark.parametrize("p", sorted((p for p in CONSTANT if p.domain), key=str), ids=str)
@@ -170,11 +193,13 @@ def one_sided(p: Primitive, how: Params, x: tuple[float, ...], i: int, side: int
     try:
         for h in (mp.mpf("1e-40"), mp.mpf("1e-50")):
             at = mp.mpf(x[i]) + side * h
-            f = lambda t: TRUTH[p.name](*map(mp.mpf, x[:i]), t, *map(mp.mpf, x[i + 1 :]), **how)  # noqa: B023
+            f = lambda t: TRUTH[p.name](*map(mp.mpf, x[:i]), t, *map(mp.mpf, x[i + 1 :]), **how)
             found.append((f(at + h / 2**40) - f(at - h / 2**40)) / (h / 2**39))
     except (ZeroDivisionError, ValueError):
         return None
-    if not all(mp.isfinite(s) and mp.im(s) == 0 for s in found) or abs(found[1] - found[0]) > 1e-9 * (1 + abs(found[0])):
+    if not all(mp.isfinite(s) and mp.im(s) == 0 for s in found) or abs(found[1] - found[0]) > 1e-9 * (
+        1 + abs(found[0])
+    ):
         return None
     return mp.re(found[1])
 
@@ -214,7 +239,9 @@ def test_at_an_edge_a_finite_slope_lies_between_the_limits(p: Primitive, how: Pa
 @over(SMOOTH)
 def test_broadcasting_and_dtype(p: Primitive, how: Params) -> None:
     n = len(p.domain)
-    shapes = {1: [((),), ((0,),), ((2, 3),)], 2: [((), (4,)), ((3, 1), (4,)), ((2, 3), (3,)), ((0, 1), (2,))]}.get(n, [((3, 1), (), (4,)), ((2,),) * 3])
+    shapes = {1: [((),), ((0,),), ((2, 3),)], 2: [((), (4,)), ((3, 1), (4,)), ((2, 3), (3,)), ((0, 1), (2,))]}.get(
+        n, [((3, 1), (), (4,)), ((2,),) * 3]
+    )
     free = range(1 if p is P.where else 0, n)
     f = lambda *a: p(*a, **how)
     for shape, dtype in itertools.product(shapes, (np.float64, np.float32)):
@@ -235,7 +262,10 @@ def test_broadcasting_and_dtype(p: Primitive, how: Params) -> None:
             assert np.shape(back) == shape[i]
             assert back.dtype == dtype
             size = float(np.sum(np.abs(v * dy)))
-            assert abs(np.sum(v * dy) - np.sum(back * t)) <= 100 * max(float(np.finfo(d).eps) for d in (y.dtype, dtype)) * size
+            assert (
+                abs(np.sum(v * dy) - np.sum(back * t))
+                <= 100 * max(float(np.finfo(d).eps) for d in (y.dtype, dtype)) * size
+            )
 
 
 # -- structural primitives -------------------------------------------------------------------------
@@ -288,7 +318,9 @@ def test_a_structural_slope_is_that_of_differences_entry_by_entry(p: Primitive, 
             for o, wanted in enumerate(difference(move)):
                 column = np.reshape(forward[o][i], (*wanted.shape, np.size(x)))[..., k]
                 scale = 1.0 + np.max(np.abs(wanted), initial=0.0)
-                np.testing.assert_allclose(column, wanted, rtol=0, atol=1e-9 * scale, err_msg=f"argument {i}, entry {k}")
+                np.testing.assert_allclose(
+                    column, wanted, rtol=0, atol=1e-9 * scale, err_msg=f"argument {i}, entry {k}"
+                )
         for o in range(len(forward)):
             scale = 1.0 + np.max(np.abs(forward[o][i]), initial=0.0)
             np.testing.assert_allclose(reverse[o][i], forward[o][i], rtol=0, atol=1e-12 * scale)
@@ -310,7 +342,9 @@ def test_a_structural_rule_can_be_differentiated_again(p: Primitive, how: Sample
     for a, b in zip(hu, wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-8 * (1.0 + np.max(np.abs(b), initial=0.0)))
     left, right = (sum(float(np.sum(a * b)) for a, b in zip(x, y, strict=True)) for x, y in ((hu, vs), (hv, us)))
-    assert math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-9 * (1 + sum(np.sum(np.abs(a * b)) for a, b in zip(hu, vs, strict=True))))
+    assert math.isclose(
+        left, right, rel_tol=1e-9, abs_tol=1e-9 * (1 + sum(np.sum(np.abs(a * b)) for a, b in zip(hu, vs, strict=True)))
+    )
 
 
 @over(VARYING)
@@ -326,7 +360,7 @@ def test_single_precision_stays_single(p: Primitive, how: Sample) -> None:
 
 def test_where_a_decomposition_has_no_derivative_it_is_nan_and_the_values_keep_theirs() -> None:
     t = np.array([[1.0, 2.0], [2.0, 3.0]])
-    (w, v), (dw, dv) = cauchy.jvp(lambda a: P.eigh(a, uplo="L"), (np.eye(2),), (t,))
+    _, (dw, dv) = cauchy.jvp(lambda a: P.eigh(a, uplo="L"), (np.eye(2),), (t,))
     assert np.isnan(dv).any()
     assert np.array_equal(np.sum(dw), 4.0)
     assert np.isnan(cauchy.grad(lambda a: P.slogdet(a)[1])(np.ones((2, 2)))).all()
@@ -380,7 +414,11 @@ POWERS = [(n, x) for n in (0, 1, 2, 3, 5, 0.0, 1.0, 2.0, 2.5) for x in (0.0, 1.0
 @pytest.mark.parametrize(("n", "x"), POWERS)
 def test_powers_at_zero_to_second_order(n: float, x: float) -> None:
     first, second = (n * x ** (n - 1) if n else 0.0), (n * (n - 1) * x ** (n - 2) if n not in (0, 1) else 0.0)
-    for f in (lambda t: t**n, lambda t: np.power(t, np.float64(n)), lambda t: np.power(t * np.ones(2), np.full(2, float(n)))[0]):
+    for f in (
+        lambda t: t**n,
+        lambda t: np.power(t, np.float64(n)),
+        lambda t: np.power(t * np.ones(2), np.full(2, float(n)))[0],
+    ):
         assert math.isclose(cauchy.derivative(f)(x), first)
         assert math.isclose(cauchy.derivative(f, 2)(x), second)
         assert math.isclose(cauchy.grad(cauchy.grad(f))(x), second)
@@ -391,7 +429,7 @@ def test_powers_at_zero_to_second_order(n: float, x: float) -> None:
 UNARY: list[Callable[[Any], Any]] = [
     np.sin, np.tanh, np.arctan, np.exp, np.arcsinh, np.square, P.expit, P.erf, P.log_expit, P.log_ndtr, P.erfcx, P.i0e,
     lambda x: np.sqrt(1.5 + x), lambda x: np.log(1.5 + x), lambda x: 1.0 / (2.0 + x), lambda x: P.gammaln(2.0 + x),
-    lambda x: np.sinc(x), lambda x: (x + 2.0) ** 1.5,
+    np.sinc, lambda x: (x + 2.0) ** 1.5,
 ]  # fmt: skip
 BINARY: list[Callable[[Any, Any], Any]] = [
     np.add, np.subtract, np.multiply, np.hypot, np.logaddexp, np.matmul, lambda a, b: a / (2.0 + b),
@@ -400,9 +438,10 @@ BINARY: list[Callable[[Any, Any], Any]] = [
     lambda a, b: P.betaln(2.0 + a, 2.0 + b), lambda a, b: P.setitem(a, P.getitem(b, key=(1,)), key=(0,)),
 ]  # fmt: skip
 ROUND: list[Callable[[Any], Any]] = [
-    lambda x: P.softmax(x, axis=1), lambda x: P.cumsum(x, axis=0), lambda x: P.transpose(x, axes=None), lambda x: P.inv(x + 4.0 * np.eye(3)),
-    lambda x: x - P.logsumexp(x, axis=1, keepdims=True), lambda x: P.cholesky(x @ P.transpose(x, axes=None) + np.eye(3), upper=False),
-    lambda x: x * P.det(x), lambda x: P.cumprod(x, axis=1), lambda x: x * P.sum(x, axis=0, keepdims=True), lambda x: P.getitem(x, key=(slice(None, None, -1),)),
+    lambda x: P.softmax(x, axis=1), lambda x: P.cumsum(x, axis=0), lambda x: P.cumprod(x, axis=1), lambda x: x.T,
+    lambda x: P.inv(x + 4.0 * np.eye(3)), lambda x: P.cholesky(x @ x.T + np.eye(3), upper=False),
+    lambda x: x - P.logsumexp(x, axis=1, keepdims=True), lambda x: x * P.sum(x, axis=0, keepdims=True),
+    lambda x: x * P.det(x), lambda x: x[::-1],
 ]  # fmt: skip
 STEPS = st.one_of(
     st.tuples(st.sampled_from(UNARY), st.integers(0, 9)),
@@ -411,7 +450,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(st.lists(STEPS, min_size=2, max_size=6), st.integers(0, 2**31))
 def test_random_programs(steps: list[tuple[Any, ...]], seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -425,9 +464,11 @@ def test_random_programs(steps: list[tuple[Any, ...]], seed: int) -> None:
         return values[-1] + values[len(values) // 2]
 
     loss = lambda x: np.sum(w * program(x))
-    y, pushed = cauchy.jvp(program, (x,), (u,))
+    _, pushed = cauchy.jvp(program, (x,), (u,))
     (pulled,) = cauchy.vjp(program, x)[1](v)
-    assert math.isclose(np.sum(v * pushed), np.sum(pulled * u), rel_tol=1e-10, abs_tol=1e-10 * (1 + np.sum(np.abs(v * pushed))))
+    assert math.isclose(
+        np.sum(v * pushed), np.sum(pulled * u), rel_tol=1e-10, abs_tol=1e-10 * (1 + np.sum(np.abs(v * pushed)))
+    )
     evaluate = cauchy.trace(program, x).run
     (wanted,) = difference(lambda s: (evaluate(x + s * u),), 2.0**-10)
     np.testing.assert_allclose(pushed, wanted, rtol=0, atol=1e-7 * (1 + np.max(np.abs(wanted))))

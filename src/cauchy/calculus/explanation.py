@@ -238,8 +238,7 @@ class Explanation(Result):
         with np.errstate(all="ignore"):
             columns = [xs, np.array(self.function(xs)), *([self.slope(xs)] if self.derivative else [])]
         names = [self.variable, f"f({self.variable})", f"f′({self.variable})"]
-        for c in columns[1:]:
-            c[~self._defined(xs)] = np.nan
+        columns[1][~self._defined(xs)] = np.nan
         show = lambda v: (
             f"{v:.6g}".replace("-", "−") if math.isfinite(v) else "–" if math.isnan(v) else str(Number(None, v))
         )
@@ -265,20 +264,31 @@ class Explanation(Result):
         return inside
 
     def slope(self, x: np.ndarray) -> np.ndarray:
-        """f' as a formula gives it, NaN where f has no derivative."""
+        """f' at the points x, NaN where f has no derivative."""
         assert self.derivative is not None
         slope = np.array(np.broadcast_to(self.derivative(x), x.shape), dtype=float)
-        for p in self.corners.points:
-            away = (x - p.x.value) / self.period.value if self.period else x - p.x.value
-            bad = np.abs(away - np.round(away) if self.period else away) <= 1e-9 * max(1.0, abs(p.x.value))
-            slope[bad & (p.slopes is not None)] = np.nan
+        slope[~self._defined(x)] = np.nan
+        for p in self._repeated(self.corners.points, x.min(), x.max()):
+            slope[np.abs(x - p.x.value) <= 1e-9 * max(1.0, abs(p.x.value))] = np.nan
         return slope
+
+    def _repeated(self, points: Iterable[Point], a: float, b: float) -> list[Point]:
+        """The points between a and b, at every period."""
+        if not self.period:
+            return [p for p in points if a <= p.x.value <= b]
+        t = self.period.value
+        turns = lambda p: range(math.ceil((a - p.x.value) / t), math.floor((b - p.x.value) / t) + 1)
+        return [p._replace(x=Number(None, p.x.value + k * t)) for p in points for k in turns(p)]
 
     def _curve(self, n: int) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
         """Samples of f across the window, and the vertical window: poles are cut, marked points are kept."""
         x = np.linspace(*self.window, n)
         with np.errstate(all="ignore"):
-            y = np.asarray(self.function(x), dtype=float)
+            y = np.array(self.function(x), dtype=float)
+        y[~self._defined(x)] = np.nan
+        for p in self._repeated(self.corners.points, *self.window):
+            if p.kind == "jump":
+                y[np.argmin(np.abs(x - p.x.value))] = np.nan
         seen = y[np.isfinite(y)]
         if not seen.size:
             return x, y, (-1.0, 1.0)
@@ -292,87 +302,73 @@ class Explanation(Result):
         return x, y, (low - margin, high + margin)
 
     def marked(self) -> list[Point]:
+        """The points that the pictures mark."""
         points = (*self.stationary.points, *self.corners.points, *self.ends.points)
-        moved = []
-        for p in points:
-            turns = [0.0]
-            if self.period:
-                turns = [k * self.period.value for k in range(-3, 4)]
-            moved += [p._replace(x=Number(None, p.x.value + t)) for t in turns]
-        a, b = self.window
-        return [p for p in moved if a <= p.x.value <= b and math.isfinite(p.y.value) and p.kind != "jump"]
+        return [p for p in self._repeated(points, *self.window) if math.isfinite(p.y.value) and p.kind != "jump"]
 
     def terminal_plot(self, *, width: int = 80, height: int = 16) -> str:
         """The curve in Braille dots, stationary points marked ●, other extrema ◆; empty where f is nowhere defined."""
         x, y, window = self._curve(4001)
         if not np.isfinite(y).any():
             return ""
-        smooth = {p.x.value for p in self.stationary.points}
-        if self.period:
-            smooth |= {v + k * self.period.value for v in smooth for k in range(-3, 4)}
-        marks = [(p.x.value, p.y.value, "●" if p.x.value in smooth else "◆") for p in self.marked()]
+        level = {p.x.value for p in self._repeated(self.stationary.points, *self.window)}
+        marks = [(p.x.value, p.y.value, "●" if p.x.value in level else "◆") for p in self.marked()]
         return figure.terminal(x, y, window, width=width, height=height, marks=marks)
 
     def plot(self) -> Figure:
         """f above f' where things happen, with the stationary points marked. Needs matplotlib."""
-        x, y, window = self._curve(1601)
-        y = np.where(
-            (y >= window[0] - 4 * (window[1] - window[0])) & (y <= window[1] + 4 * (window[1] - window[0])), y, np.nan
-        )
-        word = lambda key: say(f"explain.{key}", self.lang)
+        x, y, (low, high) = self._curve(1601)
         with figure.style():
-            f, axes = (
-                figure.new(2, 1, size=(7.0, 6.0), sharex=True, height_ratios=[2, 1])
-                if self.derivative
-                else figure.new()
-            )
-            top = axes[0] if self.derivative else axes
-            top.plot(x, y, color=figure.BLUE)
-            room = 0.14 * (window[1] - window[0])  # for the names of the points
-            top.set_ylim(window[0] - room, window[1] + room)
+            if self.derivative:
+                f, (top, bottom) = figure.new(2, 1, size=(7.0, 6.0), sharex=True, height_ratios=[2, 1])
+                self._plot_slope(bottom, x)
+            else:
+                f, top = figure.new()
+                bottom = top
+            top.plot(x, _cut(y, low - 4 * (high - low), high + 4 * (high - low)), color=figure.BLUE)
+            room = 0.14 * (high - low)  # for the names of the points
+            top.set_ylim(low - room, high + room)
             top.set_xlim(*self.window)
             if len(str(self.function)) <= 60:
                 top.set_title(f"$f({self.variable}) = {self.function.latex()}$")
-            named = self.marked()
-            for i, p in enumerate(named):
-                color = {"maximum": figure.RED, "minimum": figure.GREEN}.get(p.kind, figure.GRAY)
-                name = word(f"global_{p.kind}" if p.everywhere and p.kind in ("maximum", "minimum") else p.kind)
-                top.plot([p.x.value], [p.y.value], "o", color=color, markersize=6, zorder=5, clip_on=False)
-                above = p.kind != "minimum" if p.kind in ("maximum", "minimum") else i % 2 == 0
-                if len(named) > 10:
-                    continue
-                top.annotate(
-                    f"{name}\n({p.x.value:.4g}, {p.y.value:.4g})".replace("-", "−"),
-                    (p.x.value, p.y.value),
-                    xytext=(0, 9 if above else -9),
-                    textcoords="offset points",
-                    ha="center",
-                    va="bottom" if above else "top",
-                    fontsize=8.5,
-                    color=color,
-                )
+            self._plot_points(top)
             top.set_ylabel(f"$f({self.variable})$")
-            low = top
-            if self.derivative:
-                low = axes[1]
-                with np.errstate(all="ignore"):
-                    slope = self.slope(x)
-                seen = slope[np.isfinite(slope)]
-                a, b = np.quantile(seen, [0.05, 0.95]) if seen.size else (-1.0, 1.0)
-                cut = (np.nan_to_num(slope, nan=np.inf) > b + 3 * (b - a)) | (
-                    np.nan_to_num(slope, nan=-np.inf) < a - 3 * (b - a)
-                )
-                low.plot(x, np.where(cut & (b > a), np.nan, slope), color=figure.ORANGE)
-                low.axhline(0, color=figure.GRAY, linewidth=1)
-                zero = [
-                    p.x.value
-                    for p in self.marked()
-                    if p.kind in ("maximum", "minimum", "inflection") and p.slopes is None
-                ]
-                low.plot(zero, np.zeros(len(zero)), "o", color=figure.GRAY, markersize=5, zorder=5)
-                low.set_ylabel(f"$f'({self.variable})$")
-            low.set_xlabel(f"${self.variable}$")
+            bottom.set_xlabel(f"${self.variable}$")
         return f
+
+    def _plot_points(self, axes: Any) -> None:
+        points = self.marked()
+        for i, p in enumerate(points):
+            turn = p.kind in ("maximum", "minimum")
+            color = {"maximum": figure.RED, "minimum": figure.GREEN}.get(p.kind, figure.GRAY)
+            axes.plot([p.x.value], [p.y.value], "o", color=color, markersize=6, zorder=5, clip_on=False)
+            if len(points) > 10:  # the names would cover each other
+                continue
+            name = say(f"explain.{f'global_{p.kind}' if p.everywhere and turn else p.kind}", self.lang)
+            above = p.kind != "minimum" if turn else i % 2 == 0
+            axes.annotate(
+                f"{name}\n({p.x.value:.4g}, {p.y.value:.4g})".replace("-", "−"),
+                (p.x.value, p.y.value),
+                xytext=(0, 9 if above else -9),
+                textcoords="offset points",
+                ha="center",
+                va="bottom" if above else "top",
+                fontsize=8.5,
+                color=color,
+            )
+
+    def _plot_slope(self, axes: Any, x: np.ndarray) -> None:
+        with np.errstate(all="ignore"):
+            slope = self.slope(x)
+        for p in self._repeated(self.corners.points, *self.window):
+            slope[np.argmin(np.abs(x - p.x.value))] = np.nan  # f' jumps here: no line across
+        seen = slope[np.isfinite(slope)]
+        a, b = np.quantile(seen, [0.05, 0.95]) if seen.size else (-1.0, 1.0)
+        axes.plot(x, _cut(slope, a - 3 * (b - a), b + 3 * (b - a)) if b > a else slope, color=figure.ORANGE)
+        axes.axhline(0, color=figure.GRAY, linewidth=1)
+        level = [p.x.value for p in self._repeated(self.stationary.points, *self.window)]
+        axes.plot(level, np.zeros(len(level)), "o", color=figure.GRAY, markersize=5, zorder=5)
+        axes.set_ylabel(f"$f'({self.variable})$")
 
     def save(self, path: str | Path) -> Path:
         """Write the figure as PNG, SVG or PDF, as the file's ending says."""
@@ -445,6 +441,11 @@ class Explanation(Result):
 
 def _intervals(pairs: Iterable[tuple[Number, Number]]) -> str:
     return ", ".join(f"({a.short()}, {b.short()})" for a, b in pairs)
+
+
+def _cut(y: np.ndarray, low: float, high: float) -> np.ndarray:
+    """NaN outside the limits, so that no line is drawn across a pole."""
+    return np.where((y >= low) & (y <= high), y, np.nan)
 
 
 def _plain(v: float) -> float | str:

@@ -44,10 +44,10 @@ def draw(f: Callable[..., Any] | Graph, *args: Any, path: str | Path | None = No
 
     Raises `TraceError` for what cannot be traced.
 
-    >>> import cauchy
+    >>> from cauchy.calculus.picture import draw
     >>> def y(a, b):
     ...     return (a + b) * (b + 1)
-    >>> d = cauchy.draw(y, 2.0, 1.0)
+    >>> d = draw(y, 2.0, 1.0)
     >>> d
     Drawing(7 boxes, 7 edges)
     >>> "∂ 5" in d.svg

@@ -31,6 +31,13 @@ from .discover import derivative_of, relation
 
 __all__ = ["Audit", "audit", "derivative_of", "main"]
 
+# The child finds this very package wherever it lies; last in its path, so that nothing of the program is shadowed.
+_CHILD = f"""
+import json, sys
+sys.path.append({str(Path(__file__).parents[3])!r})
+from cauchy.calculus.audit.child import main
+main(json.loads(sys.argv[1]))
+"""
 JUDGING = 120.0  # seconds of processor time for all claims of one program
 _SKIP = {"__pycache__", "node_modules", "site-packages", "venv", "env", "build", "dist"}
 
@@ -125,7 +132,7 @@ def _check(target: str, cwd: Path, root: Path, as_module: bool, timeout: float, 
         for name in ("DISPLAY", "WAYLAND_DISPLAY"):
             env.pop(name, None)
         child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "cauchy.calculus.audit.child", json.dumps(request)],
+            [sys.executable, "-P", "-c", _CHILD, json.dumps(request)],
             cwd=cwd,
             env=env,
             stdin=subprocess.DEVNULL,

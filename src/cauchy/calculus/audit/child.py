@@ -18,7 +18,7 @@ from .judge import judge
 from .record import Outcome, Recorder, TimeUp, deadline, run
 from .usage import promise
 
-EACH = 12.0  # seconds of processor time for one claim
+EACH = 8.0  # seconds of processor time for one claim
 
 
 def main(request: dict[str, Any]) -> None:
@@ -40,7 +40,9 @@ def main(request: dict[str, Any]) -> None:
     claims, promises = [], []
     end = time.process_time() + request["judging"]
     for pair, module in _claims(outcome, belongs):
-        report, promised = _judged(pair, recorder, list(vars(module).values()), min(EACH, end - time.process_time()))
+        report, promised = _judged(
+            pair, recorder, list(vars(module).values()), min(EACH, request["timeout"], end - time.process_time())
+        )
         claims += [report] if report else []
         promises += [promised] if promised and promised not in promises else []
     done = {
@@ -92,7 +94,7 @@ def _judged(
     if seconds <= 0:
         return gave_up | {"reason": "time"}, None
     try:
-        with np.errstate(all="ignore"), deadline(3 * seconds):
+        with np.errstate(all="ignore"), deadline(2 * seconds):
             return judge(pair, recorder, instances, seconds), promise(pair, recorder)
     except TimeUp:
         return gave_up | {"reason": "time"}, None
@@ -126,7 +128,3 @@ def _limit_memory(mebibytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size, hard))
     except (ValueError, OSError):  # macOS refuses; the parent's time limit remains
         return
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))

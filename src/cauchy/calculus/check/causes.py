@@ -184,8 +184,6 @@ def constant_factor(e: Evidence) -> Cause | None:
     power = _power(e)
     likely = reasons(r, e.sizes, power)
     inner = inner_slope(e, r)
-    if inner:
-        likely = ("inner", *likely)
     name = "exponent_lowered" if power is not None and "exponent" in likely and power != 1 and r > 0 else "factor"
     if name == "factor" and inner and r > 0:
         name = "inner"
@@ -361,6 +359,7 @@ def some_components(e: Evidence) -> Cause | None:
         same = len(set(r)) == 1
         fields["detail"] = f"{r[0]:.7g}" if same else ", ".join(f"{v:.5g}" for v in r[:6])
         kept = tuple(float(v) for v in factors.flat)
+        fields["size"] = _size_named(float(r[0] or 0), e.sizes)
         return Cause("components_factor", fields, kept, reasons(float(r[0] or 0), e.sizes) if same else ())
     if x is not None and len(wrong) == 1:
         powers = _monomials(e, part)

@@ -18,7 +18,7 @@ from ...read.value import value
 from ..differentiate import derivative, grad, hessian, jacobian
 from ..differentiate import stop_gradient as held
 
-LARGEST = 80  # nodes of f
+LARGEST = 80  # nodes of f, for the mistakes that each of them allows
 Change = Callable[[Any, Sequence[Any], Any], Any]  # (y, arguments, x) -> y with another derivative
 Mistake = tuple[str, dict[str, Any], dict[int, Change]]
 
@@ -65,7 +65,7 @@ def derivatives(
     graphs: Sequence[Graph], points: np.ndarray, kind: str
 ) -> Iterator[tuple[str, dict[str, Any], Callable[[int], np.ndarray | None]]]:
     """Every mistake with the derivative it gives at point k. The graphs are f at the points; all must have one form."""
-    if not graphs or len(graphs[0].nodes) > LARGEST or len({tuple(n.prim for n in g.nodes) for g in graphs}) != 1:
+    if not graphs or len({tuple(n.prim for n in g.nodes) for g in graphs}) != 1:
         return
     how = {"gradient": grad, "elementwise": derivative, "hessian": hessian}.get(kind, jacobian)
     for name, fields, changes in mistakes(graphs[0]):
@@ -101,6 +101,8 @@ def mistakes(graph: Graph) -> Iterator[Mistake]:
     live = [n for n in graph.nodes if n.live and n not in graph.inputs and n.prim.outputs == 1 and n.dtype.kind == "f"]
     inner = [n for n in live if n not in graph.outputs]
     yield from _terms(live, at)
+    if len(graph.nodes) > LARGEST:
+        return
     for n in live:
         if n.prim in SLOPES and n.args[0].live and not any(a.live for a in n.args[1:]):
             for name, m in SLOPES[n.prim]:
@@ -144,10 +146,10 @@ def _terms(live: list[Node], at: dict[Node, int]) -> Iterator[Mistake]:
             for name, kept in (("last_only", parts[-1]), ("first_only", parts[0])):
                 rest: dict[int, Change] = {at[t]: lambda y, args, x: held(y) for t in parts if t is not kept}
                 yield name, {"place": place(n), "count": len(parts)}, rest
-        if n.prim in (P.sum, P.mean) and n.args[0].live and n.args[0] in at and n.args[0].shape[:1] > (1,):
+        if n.prim is P.sum and n.args[0].live and n.args[0] in at and n.args[0].shape[:1] > (1,):
             count = n.args[0].shape[0]
             for name, i in (("last_only", count - 1), ("first_only", 0)):
                 mask = (np.arange(count) == i).reshape(-1, *[1] * (len(n.args[0].shape) - 1))
-                for times in (1.0, count) if n.prim is P.mean else (1.0,):
+                for times in (1.0, count):  # the mean is a sum divided later
                     one: Change = lambda y, args, x, w=mask * times: held(y) + w * (y - held(y))
                     yield name, {"place": place(n), "count": count}, {at[n.args[0]]: one}

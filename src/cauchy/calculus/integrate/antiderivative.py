@@ -60,20 +60,27 @@ class Antiderivative(Told):
         at = np.asarray(x)
         if at.dtype.kind not in "fiu":
             raise ShapeError(f"x: wanted real numbers, got dtype {at.dtype}")
-        return _evaluate(self.value, self.variable, at.astype(np.float64))
+        run = _numeric(self.value, self.variable)
+        if run is None:
+            raise DomainError(f"F: NumPy and SciPy cannot compute {self.value}", fix="use .value.evalf of SymPy")
+        return run(at.astype(np.float64))
 
     def text(self, lang: str | None = None) -> str:
         what = f"∫ {_pretty(self.function)} d{self.variable}"
         if self.value is None:
             return lines(what, *(n.text(lang) for n in self.notes))
-        return lines(f"{what} = {self.form} + C", Note("antiderivative_proved").text(lang), *(n.text(lang) for n in self.notes))
+        return lines(
+            f"{what} = {self.form} + C", Note("antiderivative_proved").text(lang), *(n.text(lang) for n in self.notes)
+        )
 
 
-def antiderivative(f: Any, variable: str | None = None, *, timeout: float = 20.0) -> Antiderivative:
+def antiderivative(f: Any, variable: str | None = None, *, timeout: float | None = 20.0) -> Antiderivative:
     """The antiderivative of f with "+ C", proved by differentiating it back.
 
-    f: a formula as text, an `Expression`, a SymPy expression, anything with `.sympy()`, or a function that can be traced.
-    `variable`: needed only where f has several. SymPy works in a child process that is ended after `timeout` seconds.
+    f: a formula as text, an `Expression`, a SymPy expression, anything with `.sympy()`, or a function that can be
+    traced.
+    `variable`: needed only where f has several. SymPy works in a child process that is ended after `timeout` seconds;
+    with None it works here, without a limit (it saves the second that a process takes to start).
 
     Guarantee: if PROVED, F' = f by symbolic identity wherever both are defined. Otherwise no F is given.
     Raises `ParseError`, `ShapeError` and `DomainError` for what is no formula of a real variable.
@@ -86,10 +93,10 @@ def antiderivative(f: Any, variable: str | None = None, *, timeout: float = 20.0
     2000.0
     """
     started = time.perf_counter()
-    if not 0 < number(timeout, "timeout") < math.inf:
+    if timeout is not None and not 0 < number(timeout, "timeout") < math.inf:
         raise DomainError(f"timeout: wanted a positive number of seconds, got {timeout!r}")
     formula, x = _real(_as_sympy(f), variable)
-    answer = _ask(formula, x, float(timeout))
+    answer = _solve(formula, x) if timeout is None else _ask(formula, x, float(timeout))
     F, notes = answer.get("F"), tuple(Note(entry, **fields) for entry, fields in answer.get("notes", ()))
     proof = None
     if F is not None:
@@ -160,15 +167,24 @@ def _pretty(e: Any, *, bare: bool = False) -> str:
     return text if bare or not e.is_Add else f"({text})"
 
 
-def _evaluate(F: Any, x: Any, at: np.ndarray) -> np.ndarray:
+def _numeric(F: Any, x: Any) -> Callable[[np.ndarray], np.ndarray] | None:
+    """F as a function of real arrays, NaN where it is not real; None where NumPy and SciPy have no word for it."""
     import sympy as sp
 
-    run: Callable[..., Any] = sp.lambdify(x, F, ["scipy", "numpy"])
-    with np.errstate(all="ignore"):
-        value = np.asarray(run(at))
-    if value.dtype.kind == "c":
-        value = np.where(np.abs(value.imag) <= 1e-12 * np.abs(value), value.real, np.nan)
-    return np.broadcast_to(value.astype(np.float64), at.shape)
+    formula: Callable[..., Any] = sp.lambdify(x, F, ["scipy", "numpy"])
+
+    def run(at: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            value = np.asarray(formula(at))
+        if value.dtype.kind == "c":
+            value = np.where(np.abs(value.imag) <= 1e-12 * np.abs(value), value.real, np.nan)
+        return np.array(np.broadcast_to(value.astype(np.float64), at.shape))
+
+    try:
+        run(np.array([TRIAL]))
+    except (NameError, TypeError):
+        return None
+    return run
 
 
 # -- the child -------------------------------------------------------------------------------------
@@ -199,19 +215,55 @@ def serve() -> None:
 def _solve(f: Any, x: Any) -> dict[str, Any]:
     import sympy as sp
 
-    from ..exact import is_zero
-
-    g = sp.piecewise_fold(f.rewrite(sp.Piecewise)) if f.has(sp.Max, sp.Min, sp.Heaviside) else f
+    g = f.rewrite(sp.Piecewise) if f.has(sp.Abs, sp.sign, sp.Max, sp.Min, sp.Heaviside) else f
+    g = sp.piecewise_fold(g)
     F = sp.integrate(g, x)
     if F.has(sp.Integral):
         return {"notes": [("none_found", {})]}
-    forms = [F, F.replace(sp.log, lambda u: sp.log(sp.Abs(u)))] if F.has(sp.log) else [F]
-    real = [G for G in forms if _is_real(G, f, x)]
-    for G in real:
-        if is_zero(sp.diff(G, x) - f) or is_zero(sp.diff(G, x) - g):
-            G = sp.expand(G) if G.is_polynomial(x) else G
-            return {"F": G, "jumps": [] if len(G.free_symbols) > 1 else _leaps(G, f, x)}
+    for G in dict.fromkeys([F, _absolute_logs(F)]):
+        if _is_real(G, f, x) and _vanishes(sp.piecewise_fold(_derivative(G, x) - g)):
+            shown = sp.expand(G) if G.is_polynomial(x) else G
+            return {"F": shown, "jumps": [] if len(G.free_symbols) > 1 else _leaps(G, f, x)}
     return {"notes": [("unverified", {})], "candidate": F}
+
+
+def _vanishes(e: Any) -> bool:
+    """Is e shown to be 0 on each of its branches, those of no length left out?"""
+    import sympy as sp
+
+    from ..exact import is_zero
+
+    if not isinstance(e, sp.Piecewise):
+        return is_zero(e)
+    left: Any = sp.S.Reals
+    for branch, condition in e.args:
+        try:
+            here = left & sp.sympify(condition).as_set()
+        except NotImplementedError:  # a condition in several variables
+            return False
+        left -= here
+        if here.measure != 0 and not is_zero(branch):
+            return False
+    return True
+
+
+def _absolute_logs(F: Any) -> Any:
+    """log u read as log|u|: real on both sides of a pole."""
+    import sympy as sp
+
+    return F.replace(sp.log, lambda u: sp.log(u) if u.is_positive or u.has(sp.log) else sp.log(sp.Abs(u)))
+
+
+def _derivative(F: Any, x: Any) -> Any:
+    """dF/dx wherever F is differentiable: log|u| has the derivative u'/u, and a floor is locally constant."""
+    import sympy as sp
+
+    logs = {e: sp.Dummy() for e in F.atoms(sp.log) if isinstance(e.args[0], sp.Abs)}
+    flat = {e: sp.Dummy() for e in F.atoms(sp.floor, sp.ceiling)}
+    H = F.xreplace(logs | flat)
+    inner = {e: e.args[0].args[0] for e in logs}
+    D = H.diff(x) + sp.Add(*(H.diff(L) * inner[e].diff(x) / inner[e] for e, L in logs.items()))
+    return D.xreplace({v: k for k, v in (logs | flat).items()})
 
 
 def _is_real(F: Any, f: Any, x: Any) -> bool:
@@ -230,7 +282,10 @@ def _leaps(F: Any, f: Any, x: Any) -> list[float]:
     """Cells of a mesh over which F changes by far more than f, seen at five points, allows."""
     edges = np.linspace(-10.0, 10.0, 1602) + 1e-4
     at = edges[:-1, None] + np.diff(edges)[0] * np.linspace(0, 1, 5)
-    y, G = _evaluate(f, x, at), _evaluate(F, x, at[:, [0, -1]])
+    before, after = _numeric(f, x), _numeric(F, x)
+    if before is None or after is None:
+        return []
+    y, G = before(at), after(at[:, [0, -1]])
     change, most = np.abs(G[:, 1] - G[:, 0]), np.max(np.abs(y), axis=1) * np.diff(edges)[0]
     leap = np.isfinite(y).all(axis=1) & (change > 20 * most + 1e-9 * np.max(np.abs(G), axis=1))
     return [float(v) for v in at[leap, 2]]

@@ -15,7 +15,7 @@ from ... import figure
 from ...errors import DomainError, ShapeError
 from .integral import Integral, integrate
 from .integrand import Integrand, number
-from .report import Note, Told, lines
+from .report import Note, Told, drawing, lines
 from .scan import first_mesh
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ MOST_CROSSINGS = 200
 class Area(Told):
     """The area between the curve f and the curve g (or the axis) from a to b, both ways of counting.
 
-    `signed`: the integral of f - g, where what lies below counts negative. `unsigned`: the integral of |f - g|, the size of the
-    region. `error`: an estimate for either. `crossings`: where f - g changes its sign; `pieces`: the integrals between them.
+    `signed`: the integral of f - g, where what lies below counts negative. `unsigned`: the integral of |f - g|, the
+    size of the region. `error`: an estimate for either. `crossings`: where f - g changes its sign; `pieces`: the
+    integrals between them.
     """
 
     signed: float
@@ -41,7 +42,9 @@ class Area(Told):
     functions: tuple[Callable[..., Any], Callable[..., Any] | None] = field(repr=False, compare=False)
 
     def text(self, lang: str | None = None) -> str:
-        head = Note("area", signed=repr(self.signed), unsigned=repr(self.unsigned), error=f"{self.error:.1e}").text(lang)
+        head = Note("area", signed=repr(self.signed), unsigned=repr(self.unsigned), error=f"{self.error:.1e}").text(
+            lang
+        )
         where = ", ".join(f"{c:.10g}" for c in self.crossings[:20]) + (", ..." if len(self.crossings) > 20 else "")
         cross = Note("crossings", count=len(self.crossings), where=where).text(lang) if self.crossings else None
         return lines(head, cross, *(n.text(lang) for n in self.notes))
@@ -53,18 +56,16 @@ class Area(Told):
         low, high = min(ends), max(ends)
         if not (math.isfinite(low) and math.isfinite(high)):
             raise DomainError("plot: the region has no end")
-        with figure.style():
-            if ax is None:
-                ax = figure.new()[1]
+        with drawing(ax) as axes:
             x = np.linspace(low, high, 801)
             probes = [(float(v),) for v in x[1:-1:97]]
             y = Integrand(f, probes).many(x)
             base = np.zeros_like(x) if g is None else Integrand(g, probes).many(x)
-            ax.plot(x, y, color=figure.BLUE)
-            ax.plot(x, base, color=figure.GRAY, linewidth=0.8 if g is None else 1.8)
-            ax.fill_between(x, y, base, where=y >= base, color=figure.BLUE, alpha=0.2, interpolate=True, linewidth=0)
-            ax.fill_between(x, y, base, where=y < base, color=figure.RED, alpha=0.2, interpolate=True, linewidth=0)
-        return ax
+            axes.plot(x, y, color=figure.BLUE)
+            axes.plot(x, base, color=figure.GRAY, linewidth=0.8 if g is None else 1.8)
+            axes.fill_between(x, y, base, where=y >= base, color=figure.BLUE, alpha=0.2, interpolate=True, linewidth=0)
+            axes.fill_between(x, y, base, where=y < base, color=figure.RED, alpha=0.2, interpolate=True, linewidth=0)
+            return axes
 
 
 def area(
@@ -79,8 +80,8 @@ def area(
     """The signed and the unsigned area between f and g (default: the axis) from a to b.
 
     The interval is split where f - g changes its sign: at sign changes on a fine mesh and at pairs of them found by
-    following each valley of |f - g| to its bottom; a lobe between two such places is integrated by itself. With a > b the signed
-    area changes its sign, the unsigned one does not.
+    following each valley of |f - g| to its bottom; a lobe between two such places is integrated by itself. With a > b
+    the signed area changes its sign, the unsigned one does not.
 
     Guarantee: none, `error` is an estimate. Raises as `integrate` does.
 
@@ -139,7 +140,10 @@ def _crossings(h: Integrand, low: float, high: float) -> list[float]:
     y = h.many(x)
     x, y = x[np.isfinite(y)], y[np.isfinite(y)]
     x, y = _with_valleys(h, x, y)
-    x, y = x[y != 0], y[y != 0]  # at a touch, and along a stretch of zeros, the sign changes between the neighbors or not at all
+    x, y = (
+        x[y != 0],
+        y[y != 0],
+    )  # at a touch, and along a stretch of zeros, the sign changes between the neighbors or not at all
     i = np.flatnonzero(np.sign(y[1:]) != np.sign(y[:-1]))
     left, right, before = x[i].copy(), x[i + 1].copy(), np.sign(y[i])
     if not len(i):
@@ -188,9 +192,9 @@ def volume_of_revolution(
 ) -> Integral:
     """The volume of the solid that the region between the curve f and the x axis, from a to b, sweeps out in one turn.
 
-    About the x axis: disks, pi * integral of f(x)^2. About the y axis: shells, 2 pi * integral of |x f(x)|; the region must lie on one
-    side of the axis. Order of a and b does not matter. Guarantee: none, the error is an estimate. Raises as `integrate`,
-    and `DomainError` where the region lies on both sides of the axis it turns about.
+    About the x axis: disks, pi * integral of f(x)^2. About the y axis: shells, 2 pi * integral of |x f(x)|; the
+    region must lie on one side of the axis. Order of a and b does not matter. Guarantee: none, the error is an
+    estimate. Raises as `integrate`, and `DomainError` where the region lies on both sides of the axis it turns about.
 
     >>> import numpy as np
     >>> v = volume_of_revolution(np.sqrt, 0, 1)

@@ -12,7 +12,7 @@ import numpy as np
 from ... import figure
 from ...errors import DomainError, ShapeError
 from .integrand import Integrand
-from .report import Note, Told, lines
+from .report import Note, Told, drawing, lines
 from .sums import SumRule, cells_by, running_sum
 
 if TYPE_CHECKING:
@@ -25,9 +25,10 @@ class FundamentalDefect(Told):
 
     `x`: where each sum stands (the left or the right end of its last cell); `sum`; `antiderivative`: F(x); `defect`.
     `constant`: -F(a), the choice of C. `bias`: what the rule adds by taking each cell at one side; for the left rule
-    -dx/2 (f(u) - f(a)), u the right end (the first term of Euler and Maclaurin). `curvature`: what the bend of f inside the cells adds,
-    of the order dx^2. `offset`: F(u) - F(x), as a sum that belongs to u stands over x. `rest`: the remainder, of the order dx^4 plus
-    rounding, if F' = f. `allowance`: an estimate of how large the rest may then be; `explained`: it is not larger.
+    -dx/2 (f(u) - f(a)), u the right end (the first term of Euler and Maclaurin). `curvature`: what the bend of f
+    inside the cells adds, of the order dx^2. `offset`: F(u) - F(x), as a sum that belongs to u stands over x. `rest`:
+    the remainder, of the order dx^4 plus rounding, if F' = f. `allowance`: an estimate of how large the rest may then
+    be; `explained`: it is not larger.
     """
 
     x: np.ndarray
@@ -62,7 +63,7 @@ class FundamentalDefect(Told):
         ]
         if self.rule in ("left", "right"):
             parts.append(Note(f"defect_{self.rule}", **span(self.bias)).text(lang))
-        if self.rule != "simpson":
+        if (np.abs(self.curvature) > self.allowance).any():
             parts.append(Note("defect_curvature", **span(self.curvature)).text(lang))
         if self.at == "left":
             parts.append(Note("defect_offset", **span(self.offset)).text(lang))
@@ -73,17 +74,20 @@ class FundamentalDefect(Told):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The running sum and F, one above the other, with the gap at both ends. Needs matplotlib."""
-        with figure.style():
-            if ax is None:
-                ax = figure.new()[1]
-            ax.plot(self.x, self.sum, label=f"Σ f(x) Δx ({self.rule})")
-            ax.plot(self.x, self.antiderivative, label="F(x)")
+        with drawing(ax) as axes:
+            axes.plot(self.x, self.sum, label=f"Σ f(x) Δx ({self.rule})")
+            axes.plot(self.x, self.antiderivative, label="F(x)")
             for i in (0, -1):
                 low, high = sorted((self.sum[i], self.antiderivative[i]))
-                ax.vlines(self.x[i], low, high, color=figure.GRAY, linestyle=":")
-                ax.annotate(f"{self.defect[i]:.6g}", (self.x[i], (low + high) / 2), color=figure.GRAY, ha="left" if i == 0 else "right")
-            ax.legend()
-        return ax
+                axes.vlines(self.x[i], low, high, color=figure.GRAY, linestyle=":")
+                axes.annotate(
+                    f"{self.defect[i]:.6g}",
+                    (self.x[i], (low + high) / 2),
+                    color=figure.GRAY,
+                    ha="left" if i == 0 else "right",
+                )
+            axes.legend()
+            return axes
 
 
 def fundamental_defect(
@@ -98,8 +102,9 @@ def fundamental_defect(
 ) -> FundamentalDefect:
     """How far a running sum of f is from F, and why: the constant, the side taken in each cell, and what is left.
 
-    x, dx, n: the grid, as in `running_sum`. `at`: the sum after each cell is compared with F at the cell's right end, where it belongs,
-    or at the left end, where `plt.plot(x, cumsum)` draws it. F: a function of arrays or numbers, such as an `Antiderivative`.
+    x, dx, n: the grid, as in `running_sum`. `at`: the sum after each cell is compared with F at the cell's right end,
+    where it belongs, or at the left end, where `plt.plot(x, cumsum)` draws it. F: a function of arrays or numbers,
+    such as an `Antiderivative`.
 
     Guarantee: the parts add up to the defect by construction (to rounding); that the rest is small is an observation.
     Raises as `running_sum`, and `DomainError` for an f or F that is not finite on the grid.
@@ -111,7 +116,6 @@ def fundamental_defect(
     The running sum (left rule) minus F goes from -100.01 to -102, between -102 and -100.01.
       The constant -F(a) = -100: the sum starts at 0, F does not. This is the choice of C.
       The left ends of the cells add -dx/2 (f(u) - f(a)): between -2 and -0.01.
-      The bend of f inside the cells adds between ... and ...
       The rest is at most ...: rounding, and terms of the order dx^4.
     """
     started = time.perf_counter()
@@ -128,11 +132,14 @@ def fundamental_defect(
     finer = cells_by(g, left, half, dt / 2, "simpson") + cells_by(g, half, right, dt / 2, "simpson")
     at_right, start = G.many(right), float(G.many(left[:1])[0])
     here = at_right if at == "right" else G.many(left)
-    if not (np.isfinite(s.value).all() and np.isfinite(here).all() and np.isfinite(simpson).all() and np.isfinite(start)):
+    if not (
+        np.isfinite(s.value).all() and np.isfinite(here).all() and np.isfinite(simpson).all() and np.isfinite(start)
+    ):
         raise DomainError("f, F: are not finite everywhere on the grid", fix="choose a grid inside their domain")
     middle = trapezoid if rule in ("left", "right") else s.cells
     total = np.cumsum(simpson)
-    # Simpson's own error by halving; below it, the rounding of the sums, of F, and of the grid (dx against the gaps of x)
+    # Simpson's own error by halving; below it, the rounding of the sums, of F, and of the grid (dx against the gaps
+    # of x)
     eps = 2.0**-52
     cells = np.arange(1, len(left) + 1)
     size = np.maximum.accumulate(np.abs(total)) + np.cumsum(np.abs(s.cells)) + np.abs(at_right) + abs(start)
@@ -151,5 +158,8 @@ def fundamental_defect(
         rule=rule,
         at=at,
         estimates={"rest": float(np.max(allowance))},
-        cost={"evaluations": s.cost["evaluations"] + g.evaluations + G.evaluations, "seconds": time.perf_counter() - started},
+        cost={
+            "evaluations": s.cost["evaluations"] + g.evaluations + G.evaluations,
+            "seconds": time.perf_counter() - started,
+        },
     )

@@ -14,7 +14,7 @@ from ... import figure
 from ...errors import DomainError, ShapeError
 from .integrand import Integrand, number
 from .quadrature import MAX_CELLS, Quadrature, adaptive, by_rule
-from .report import Note, Told, lines, short
+from .report import Note, Told, drawing, lines, short
 from .volume import Bound, box
 
 if TYPE_CHECKING:
@@ -27,10 +27,11 @@ Rule = Literal["adaptive", "left", "mid", "right", "trapezoid", "simpson", "gaus
 class Integral(Told):
     """The value of an integral, and how far to trust it.
 
-    `value`: a float, or an array of the shape of f(x); NaN where no number could be given, infinite where f surely diverges
-    with one sign. `error`: an estimate, not a bound (for arrays: of the largest component); infinite if there is no number.
-    `method`; `evaluations` of f; `singular`: interior and end points where f blows up or is undefined; `notes`: what was noticed.
-    The verdict is always undecided: f was seen at finitely many places.
+    `value`: a float, or an array of the shape of f(x); NaN where no number could be given, infinite where f surely
+    diverges with one sign. `error`: an estimate, not a bound (for arrays: of the largest component); infinite if
+    there is no number.
+    `method`; `evaluations` of f; `singular`: interior and end points where f blows up or is undefined; `notes`: what
+    was noticed. The verdict is always undecided: f was seen at finitely many places.
     """
 
     value: Any
@@ -56,7 +57,9 @@ class Integral(Told):
     def text(self, lang: str | None = None) -> str:
         fields = {"value": short(self.value), "error": f"{self.error:.1e}", "method": self.method}
         head = Note("value" if self.converged else "no_value", evaluations=self.evaluations, **fields).text(lang)
-        where = Note("singular", where=", ".join(f"{p:.6g}" for p in self.singular)).text(lang) if self.singular else None
+        where = (
+            Note("singular", where=", ".join(f"{p:.6g}" for p in self.singular)).text(lang) if self.singular else None
+        )
         return lines(head, where, *(n.text(lang) for n in self.notes))
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -65,22 +68,20 @@ class Integral(Told):
             raise ShapeError("plot: wanted the integral of a number-valued function of one variable")
         low, high = sorted((self.lower, self.upper))
         low, high = max(low, min(high, 0.0) - 20.0), min(high, max(low, 0.0) + 20.0)
-        with figure.style():
-            if ax is None:
-                ax = figure.new()[1]
+        with drawing(ax) as axes:
             x = np.linspace(low, high, 801)
             y = Integrand(self.function, [(float(v),) for v in x[1:-1:97]]).many(x)
-            ax.plot(x, y, color=figure.BLUE)
-            ax.fill_between(x, y, where=y >= 0, color=figure.BLUE, alpha=0.2, interpolate=True, linewidth=0)
-            ax.fill_between(x, y, where=y < 0, color=figure.RED, alpha=0.2, interpolate=True, linewidth=0)
+            axes.plot(x, y, color=figure.BLUE)
+            axes.fill_between(x, y, where=y >= 0, color=figure.BLUE, alpha=0.2, interpolate=True, linewidth=0)
+            axes.fill_between(x, y, where=y < 0, color=figure.RED, alpha=0.2, interpolate=True, linewidth=0)
             for p in self.singular:
-                ax.axvline(p, color=figure.GRAY, linestyle=":")
+                axes.axvline(p, color=figure.GRAY, linestyle=":")
             finite = np.sort(np.abs(y[np.isfinite(y)]))
             if self.singular and len(finite):
                 top = 1.5 * float(finite[int(0.97 * (len(finite) - 1))])
-                ax.set_ylim(-top if (y < 0).any() else -0.05 * top, top)
-            ax.axhline(0, color=figure.GRAY, linewidth=0.8)
-        return ax
+                axes.set_ylim(-top if (y < 0).any() else -0.05 * top, top)
+            axes.axhline(0, color=figure.GRAY, linewidth=0.8)
+            return axes
 
 
 def integrate(
@@ -96,18 +97,19 @@ def integrate(
 ) -> Integral:
     """The definite integral of f from a to b, with an estimate of its error.
 
-    One variable: a and b are numbers, infinite ones and a > b too; f takes a number, or an array of them, and returns a number or
-    an array (then so is the value). Several: a and b are sequences of d bounds, f takes d arguments, and a bound may be a function
-    of the variables before it: `integrate(f, [0, 0], [1, lambda x: x])`.
+    One variable: a and b are numbers, infinite ones and a > b too; f takes a number, or an array of them, and returns
+    a number or an array (then so is the value). Several: a and b are sequences of d bounds, f takes d arguments, and
+    a bound may be a function of the variables before it: `integrate(f, [0, 0], [1, lambda x: x])`.
 
-    `rule="adaptive"` samples f on a mesh that refines itself where the mass of f is, looks how f behaves at both ends and
-    wherever it blows up or is NaN, and lets QUADPACK loose on panels cut accordingly. `points` are places to cut at that you know of
-    (narrow peaks, jumps). It aims at an error below max(atol, rtol * integral of |f|); rtol is 1e-12 by default,
-    1e-8 in two or three dimensions, 1e-6 in more. Any other rule is applied as in books, on n equal
+    `rule="adaptive"` samples f on a mesh that refines itself where the mass of f is, looks how f behaves at both ends
+    and wherever it blows up or is NaN, and lets QUADPACK loose on panels cut accordingly. `points` are places to cut
+    at that you know of (narrow peaks, jumps). It aims at an error below max(atol, rtol * integral of |f|); rtol is
+    1e-12 by default, 1e-8 in two or three dimensions, 1e-6 in more. Any other rule is applied as in books, on n equal
     cells ("gauss": n nodes of Gauss-Legendre); its error is judged from 2n cells.
 
-    Where the integral diverges, where f is NaN on an interval, or where no convergence is seen, the value is NaN or infinite, the
-    error infinite, and `warnings` say why; Cauchy's principal value is then among the `estimates`, if there is one.
+    Where the integral diverges, where f is NaN on an interval, or where no convergence is seen, the value is NaN or
+    infinite, the error infinite, and `warnings` say why; Cauchy's principal value is then among the `estimates`, if
+    there is one.
 
     Guarantee: none, the error is an estimate. What vanishes exactly at every point of the first mesh is not seen.
     Raises `ShapeError` for limits that are no real numbers and for an f that returns anything but real numbers,

@@ -11,7 +11,11 @@ import numpy as np
 from ...errors import DomainError, ShapeError
 
 UNDEFINED = (ArithmeticError, ValueError)  # what math.log(-1), 1/0 and math.exp(1e9) raise off the domain
-_UNFIT = (TypeError, IndexError, AttributeError)  # what a function written for arrays raises on a number, and vice versa
+_UNFIT = (
+    TypeError,
+    IndexError,
+    AttributeError,
+)  # what a function written for arrays raises on a number, and vice versa
 
 
 def number(x: Any, name: str) -> float:
@@ -33,9 +37,9 @@ def number(x: Any, name: str) -> float:
 class Integrand:
     """f with d real arguments; `shape` and `eps` are those of its values, `bad` the places where it was not finite.
 
-    f may work on numbers only, on arrays only, or on both: this is found out by trying, and an answer for an array is believed
-    only where it agrees with answers for single numbers. What f raises off its domain counts as NaN, unless it raises at
-    every one of the `probes` (tuples of d coordinates): then f is wrong, and its exception passes through.
+    f may work on numbers only, on arrays only, or on both: this is found out by trying, and an answer for an array is
+    believed only where it agrees with answers for single numbers. What f raises off its domain counts as NaN, unless
+    it raises at every one of the `probes` (tuples of d coordinates): then f is wrong, and its exception passes through.
     """
 
     def __init__(self, f: Callable[..., Any], probes: Iterable[tuple[float, ...]]) -> None:
@@ -44,6 +48,7 @@ class Integrand:
         self.f = f
         self.evaluations = 0
         self.bad: list[float] = []
+        self.log: list[tuple[float, float]] = []  # (x, |f|) of the latest calls one by one; cleared by whom it concerns
         self.wraps = False  # f wants arrays: a number goes in as an array of one
         self.vectorized: bool | None = None  # not known yet
         self.shape, self.eps = self._probe(probes)
@@ -84,6 +89,7 @@ class Integrand:
                 with np.errstate(all="ignore"):
                     quick = self.f(*map(np.float64, at))
                 if type(quick) in (float, np.float64):
+                    self.log.append((at[0], quick))
                     if not math.isfinite(quick):
                         self.bad.append(at[0])
                     return float(quick)
@@ -97,9 +103,11 @@ class Integrand:
         if self.shape == ():
             result: Any = float(value)
             finite = np.isfinite(result)
+            self.log.append((at[0], result))
         else:
             result = value.astype(np.float64)
             finite = np.isfinite(result).all()
+            self.log.append((at[0], float(np.max(np.abs(result)))))
         if not finite:
             self.bad.append(at[0])
         return result

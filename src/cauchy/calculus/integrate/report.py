@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ... import figure
 from ...messages import say
 from ...proof import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class Note:
@@ -52,3 +58,10 @@ def lines(*parts: str | None) -> str:
 def short(value: Any) -> str:
     """A number with all its digits, an array with a few."""
     return repr(value) if isinstance(value, float) else str(value)
+
+
+@contextmanager
+def drawing(ax: Axes | None) -> Iterator[Axes]:
+    """The axes given, or those of a new figure, in the project's style."""
+    with figure.style():
+        yield figure.new()[1] if ax is None else ax

@@ -14,7 +14,7 @@ from .integrand import Integrand
 
 POINTS = 2500  # of the first mesh; a peak must show on it as a number above 0
 ROUNDS = 70  # of bisection towards the mass
-SHARE, CONTRAST = 0.01, 4.0  # a cell is bisected if it holds this share of the mass and varies by this factor
+SHARE, CONTRAST = 0.004, 4.0  # a cell is bisected if it holds this share of the mass and varies by this factor
 GOLDEN = 0.6180339887498949
 SHELLS = 40
 MOST_SUMMITS, MOST_JUMPS = 32, 1000
@@ -24,14 +24,12 @@ MOST_SUMMITS, MOST_JUMPS = 32, 1000
 class Scan:
     """The mesh `x` with the `size` |f| there (the largest component).
 
-    `mass` estimates the integral of |f|, `blur` what rounding the nodes x does to the integral, as |x f'| ulp; `suspects` are places
-    where f seems to blow up, `jumps` those where it leaps.
+    `mass` estimates the integral of |f|; `suspects` are places where f seems to blow up, `jumps` those where it leaps.
     """
 
     x: np.ndarray
     size: np.ndarray
     mass: float
-    blur: float
     suspects: list[float]
     jumps: list[float]
 
@@ -86,9 +84,8 @@ def scan(f: Integrand, a: float, b: float, points: tuple[float, ...]) -> Scan:
     known = np.where(np.isfinite(size), size, 0.0)
     with np.errstate(all="ignore"):
         mass = float(np.sum((known[1:] + known[:-1]) / 2 * np.diff(x)))
-        blur = float(np.sum(np.abs(x[1:] * np.diff(known)))) * 2.0**-53
     with np.errstate(all="ignore"):
-        return Scan(x, size, mass, blur, _suspects(f, x, size, a, b), _jumps(f, x, y))
+        return Scan(x, size, mass, _suspects(f, x, size, a, b), _jumps(f, x, y))
 
 
 def _size(y: np.ndarray) -> np.ndarray:
@@ -163,7 +160,8 @@ def _finite(v: np.ndarray) -> np.ndarray:
 class Approach:
     """How f behaves on the way to one side of a place.
 
-    The mass of dyadic shells falls like 2^-decay per shell (decay is 1 for a bounded f at a finite place). `rest` is the mass beyond the last shell,
+    The mass of dyadic shells falls like 2^-decay per shell (decay is 1 for a bounded f at a finite place). `rest` is
+    the mass beyond the last shell,
     `sign` that of f on the last shells (0 if it changes), `steady` whether decay keeps to one rate.
     """
 

@@ -15,7 +15,7 @@ from ... import figure
 from ...errors import DomainError, ShapeError
 from .integrand import Integrand, number
 from .quadrature import CELLS, MAX_CELLS
-from .report import Note, Told, lines
+from .report import Note, Told, drawing, lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,9 +27,10 @@ SumRule = Literal["left", "mid", "right", "trapezoid", "simpson"]
 class RunningSum(Told):
     """The sum of the cells so far, for every cell; all arrays have shape (n,).
 
-    `left` and `right`: the ends of the cells; `cells`: rule times width; `value`: their cumulative sum, which is the area from the
-    first left end up to `right`. (Plotted over `left`, as is often done, it is one cell early.) `error`: an estimate for each
-    sum, from cells cut in half (for the rules other than Simpson's: from Simpson's). `width`: dx, or None on an uneven grid.
+    `left` and `right`: the ends of the cells; `cells`: rule times width; `value`: their cumulative sum, which is the
+    area from the first left end up to `right`. (Plotted over `left`, as is often done, it is one cell early.)
+    `error`: an estimate for each sum, from cells cut in half (for the rules other than Simpson's: from Simpson's).
+    `width`: dx, or None on an uneven grid.
     """
 
     left: np.ndarray
@@ -44,7 +45,9 @@ class RunningSum(Told):
     def text(self, lang: str | None = None) -> str:
         i = int(np.argmin(self.value)) if np.isfinite(self.value).all() else 0
         return lines(
-            Note("running", rule=self.rule, count=len(self.value), low=float(self.left[0]), high=float(self.right[-1])).text(lang),
+            Note(
+                "running", rule=self.rule, count=len(self.value), low=float(self.left[0]), high=float(self.right[-1])
+            ).text(lang),
             Note("running_last", value=repr(float(self.value[-1])), error=f"{self.error[-1]:.1e}").text(lang),
             Note("running_least", value=repr(float(self.value[i])), at=float(self.right[i])).text(lang),
         )
@@ -80,18 +83,29 @@ class RunningSum(Told):
         return out
 
     def _not_rational(self, why: str) -> DomainError:
-        return DomainError("exact: f does not turn fractions into fractions", why=why, fix="write f with + - * / and whole numbers only")
+        return DomainError(
+            "exact: f does not turn fractions into fractions",
+            why=why,
+            fix="write f with + - * / and whole numbers only",
+        )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The curve f with the cells as bars, and the running sum over the right ends. Needs matplotlib."""
-        with figure.style():
-            if ax is None:
-                ax = figure.new()[1]
+        with drawing(ax) as axes:
             width = self.right - self.left
-            ax.bar(self.left, self.cells / width, width, align="edge", color=figure.BLUE, alpha=0.25, linewidth=0, label="f(x)")
-            ax.plot(self.right, self.value, color=figure.RED, label="Σ f(x) Δx")
-            ax.legend()
-        return ax
+            axes.bar(
+                self.left,
+                self.cells / width,
+                width,
+                align="edge",
+                color=figure.BLUE,
+                alpha=0.25,
+                linewidth=0,
+                label="f(x)",
+            )
+            axes.plot(self.right, self.value, color=figure.RED, label="Σ f(x) Δx")
+            axes.legend()
+            return axes
 
 
 def running_sum(
@@ -104,8 +118,8 @@ def running_sum(
 ) -> RunningSum:
     """The running sum of f over a grid: after each cell the area so far.
 
-    x is (a, b) with dx or n (cells of equal width; with dx the left ends are `np.arange(a, b, dx)`), or an increasing array: with
-    dx its entries are the left ends of cells of that width, without dx they are the edges of the cells.
+    x is (a, b) with dx or n (cells of equal width; with dx the left ends are `np.arange(a, b, dx)`), or an increasing
+    array: with dx its entries are the left ends of cells of that width, without dx they are the edges of the cells.
     The sum is `np.cumsum(f(x) * dx)` to the last bit for the rule "left", and likewise for the others.
 
     Guarantee: none; the errors are estimates. Raises `ShapeError` and `DomainError` for an unfit grid, rule, dx or n.
@@ -176,7 +190,8 @@ def _grid(x: Any, dx: float | None, n: int | None) -> tuple[np.ndarray, np.ndarr
         count = round((b - a) / h) if (b - a) / h < MAX_CELLS + 1 else 0
         if not 1 <= count <= MAX_CELLS or abs((b - a) / h - count) > 1e-6:
             raise DomainError(
-                f"dx: {h!r} does not divide [{a!r}, {b!r}] into 1 to {MAX_CELLS} whole cells", fix="choose another dx, or give n"
+                f"dx: {h!r} does not divide [{a!r}, {b!r}] into 1 to {MAX_CELLS} whole cells",
+                fix="choose another dx, or give n",
             )
         left = np.arange(a, b, h)[:count]
         return left, np.append(left[1:], b), h

@@ -15,7 +15,7 @@ from .integrand import Integrand, number
 from .quadrature import Quadrature
 from .report import Note
 
-Bound: TypeAlias = float | Callable[..., float]
+Bound: TypeAlias = float | Callable[..., Any]
 
 MOST_NESTED, MOST_BOX = 4, 10  # dimensions: nested rules cost 21^d calls, cubature 2^d a region
 CALLS, POINTS = 1_000_000, 4_000_000  # of f: one by one, and in arrays
@@ -43,10 +43,11 @@ def box(f: Callable[..., Any], a: Any, b: Any, rtol: float, atol: float) -> tupl
     return g, _cubature(g, lower, upper, rtol, atol), lower, upper
 
 
-def _bounds(limit: Any, name: str) -> tuple[Bound, ...]:
+def _bounds(limit: Sequence[Any], name: str) -> tuple[Bound, ...]:
     if not isinstance(limit, (list, tuple)) and np.ndim(limit) != 1:
         raise ShapeError(f"{name}: wanted a sequence of bounds like the other limit, got {type(limit).__name__}")
-    return tuple(v if callable(v) else number(v, name) for v in limit)
+    bounds: list[Bound] = [v if callable(v) else number(v, name) for v in limit]
+    return tuple(bounds)
 
 
 def _at(bound: Bound, before: tuple[float, ...], name: str) -> float:
@@ -95,7 +96,9 @@ def _nested(f: Integrand, lower: Sequence[Bound], upper: Sequence[Bound], rtol: 
 
         if low == high:
             return 0.0, 0.0
-        value, error, *rest = quadpack.quad(inner, low, high, epsabs=atol or 1e-300, epsrel=rtol, limit=100, full_output=1)
+        value, error, *rest = quadpack.quad(
+            inner, low, high, epsabs=atol or 1e-300, epsrel=rtol, limit=100, full_output=1
+        )
         if len(rest) > 1 and not error <= max(atol, 1e3 * rtol * abs(value), 1e-14):
             if not error <= 1e-3 * max(abs(value), 1e-6):
                 raise _Hopeless(Note("not_converged" if math.isfinite(value) else "not_finite"))
@@ -122,7 +125,8 @@ def _cubature(f: Integrand, lower: Sequence[Any], upper: Sequence[Any], rtol: fl
         found.value, found.error = 0.0, 0.0
         return found
     per_region = 21**d if d <= 3 else 2 ** (d + 1) + 4 * d * d
-    done = quadpack.cubature(
+    cubature: Any = quadpack.cubature  # its stub takes the default 0 of atol for its type
+    done = cubature(
         lambda x: f.many(*x.T),
         low,
         high,

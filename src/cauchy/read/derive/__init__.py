@@ -21,7 +21,20 @@ from . import control, elementary, index, linalg, reduce, shape, special
 from .shape import unbroadcast
 from .vocabulary import ZERO, Joint, Select, linearize, partials, transpose
 
-__all__ = ["control", "elementary", "index", "linalg", "linearize", "partials", "pull", "push", "reduce", "shape", "special", "transpose"]
+__all__ = [
+    "control",
+    "elementary",
+    "index",
+    "linalg",
+    "linearize",
+    "partials",
+    "pull",
+    "push",
+    "reduce",
+    "shape",
+    "special",
+    "transpose",
+]
 
 
 def differentiable(n: Node) -> bool:

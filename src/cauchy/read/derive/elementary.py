@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...trace.array import is_traced
 from .vocabulary import ZERO, P, Select, constant, partials
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
@@ -14,16 +15,18 @@ LN2, LN10 = math.log(2.0), math.log(10.0)
 
 def _power_base(y: Any, x: Any, n: Any) -> Any:
     # n x^(n-1); for n = 0 the power is constant, also at x = 0 where x^(n-1) is a pole
-    if isinstance(n, (int, float)):
+    if isinstance(n, (int, float)) and not is_traced(n):
         return 0.0 * x if n == 0 else n if n == 1 else 2.0 * x if n == 2 else n * x ** (n - 1)
-    zero = np.equal(n, 0)
-    return np.where(zero, 0.0, n * x ** np.where(zero, 1.0, n - 1))
+    # like n x^(n-1) there, cbrt is 0 at n = 0 with slope inf: the mixed second derivative is not a wrong finite number
+    hole = np.logical_and(np.equal(n, 0), np.equal(x, 0))
+    return np.where(hole, np.cbrt(n), n * np.where(hole, 1.0, x) ** (n - 1))
 
 
 def _power_exponent(y: Any, x: Any, n: Any) -> Any:
-    # x^n log x, continued by its limit 0 at x = 0 for n > 0
+    # x^n log x, continued by its limit 0 at x = 0 for n > 0; its slope there is -inf for n <= 1, as that of -cbrt
     at_zero = np.logical_and(np.equal(x, 0), np.greater(n, 0))
-    return np.where(at_zero, 0.0, y * np.log(np.where(at_zero, 1.0, x)))
+    limit = np.where(np.greater(n, 1), 0.0, -np.cbrt(x))
+    return np.where(at_zero, limit, y * np.log(np.where(at_zero, 1.0, x)))
 
 
 def _part_of(i: int) -> Any:
@@ -87,13 +90,18 @@ partials[P.arctanh] = (lambda y, x: 1.0 / ((1.0 - x) * (1.0 + x)),)
 partials[P.deg2rad] = (lambda y, x: math.pi / 180.0,)
 partials[P.rad2deg] = (lambda y, x: 180.0 / math.pi,)
 
-# at a kink: the midpoint of the limiting derivatives (abs'(0) = 0, max at a tie half and half); clip's edges count as inside
+# at a kink: the midpoint of the limiting derivatives (abs'(0) = 0, max at a tie half and half);
+# clip's edges count as inside, unless they coincide
 partials[P.absolute] = (lambda y, x: np.sign(x),)
 partials[P.copysign] = (lambda y, a, b: np.copysign(1.0, a) * np.copysign(1.0, b), ZERO)
 partials[P.maximum] = partials[P.fmax] = (_where(np.greater_equal), _where(np.less_equal))
 partials[P.minimum] = partials[P.fmin] = (_where(np.less_equal), _where(np.greater_equal))
 partials[P.clip] = (
-    Select(lambda y, x, low, high: np.logical_and(np.logical_and(np.less_equal(low, x), np.less_equal(x, high)), np.less(low, high))),
+    Select(
+        lambda y, x, low, high: np.logical_and(
+            np.logical_and(np.less_equal(low, x), np.less_equal(x, high)), np.less(low, high)
+        )
+    ),
     Select(lambda y, x, low, high: np.logical_and(np.less(x, low), np.less_equal(low, high))),
     Select(lambda y, x, low, high: np.less(high, np.maximum(x, low))),
 )

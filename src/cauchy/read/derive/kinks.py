@@ -18,7 +18,11 @@ def _whole(x: Any) -> Any:
 def _ties(x: Any, *, axis: Any, **params: Any) -> Any:
     """Whether an extremum or a sort has equal entries to choose between."""
     s = np.sort(x, axis=axis) if axis is None or isinstance(axis, (int, np.integer)) else np.sort(x, axis=None)
-    return np.any(np.equal(s[..., 1:], s[..., :-1])) if axis is None or np.ndim(s) == 1 else np.any(np.diff(s, axis=axis) == 0)
+    return (
+        np.any(np.equal(s[..., 1:], s[..., :-1]))
+        if axis is None or np.ndim(s) == 1
+        else np.any(np.diff(s, axis=axis) == 0)
+    )
 
 
 def _shared(best: Callable[..., Any]) -> Callable[..., Any]:

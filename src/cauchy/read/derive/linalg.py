@@ -55,11 +55,11 @@ def _diagonal(x: Any) -> Any:
 
 
 def _lower(x: Any, k: int = 0) -> Any:
-    return P.where(np.tri(*x.shape[-2:], k, dtype=bool), x, 0.0)
+    return P.where(np.tri(x.shape[-2], x.shape[-1], k, dtype=bool), x, 0.0)
 
 
 def _upper(x: Any, k: int = 0) -> Any:
-    return P.where(~np.tri(*x.shape[-2:], k - 1, dtype=bool), x, 0.0)
+    return P.where(~np.tri(x.shape[-2], x.shape[-1], k - 1, dtype=bool), x, 0.0)
 
 
 def _symmetric(x: Any, lower: bool) -> Any:
@@ -177,7 +177,9 @@ def _einsum_operand(i: int, g: Any, xs: tuple[Any, ...], terms: list[str], outpu
     shape = tuple(np.shape(x)[own.index(c)] for c in letters)
     known = "".join(c for c in letters if c in output or any(c in t for k, t in enumerate(terms) if k != i))
     others = [k for k in range(len(xs)) if k != i]
-    found = P.einsum(g, *(xs[k] for k in others), subscripts=",".join([output, *(terms[k] for k in others)]) + "->" + known)
+    found = P.einsum(
+        g, *(xs[k] for k in others), subscripts=",".join([output, *(terms[k] for k in others)]) + "->" + known
+    )
     if known != "".join(letters):  # what this operand sums alone: every entry counts the same
         found = _at(found, *(slice(None) if c in known else None for c in letters))
     # an axis of length one stands for every index: of the others here, of this operand there
@@ -337,9 +339,7 @@ def _trace_of_product(a: Any, b: Any) -> Any:
 
 
 linearize[P.det] = (lambda t, y, a: P.sum(_cofactors(y, a) * t, axis=(-2, -1), keepdims=False),)
-linearize[P.slogdet] = (
-    lambda t, y, a: (np.zeros_like(y[0]), _trace_of_product(_inverse_or_nan(a), t)),
-)
+linearize[P.slogdet] = (lambda t, y, a: (np.zeros_like(y[0]), _trace_of_product(_inverse_or_nan(a), t)),)
 
 # -- decompositions --------------------------------------------------------------------------------
 
@@ -353,7 +353,7 @@ def _cholesky(t: Any, y: Any, a: Any, *, upper: bool) -> Any:
 
 
 def _reciprocal_gaps(values: Any) -> Any:
-    """1 / (v_j - v_i), 0 on the diagonal; NaN where two values are equal to rounding: vectors of theirs are arbitrary."""
+    """1 / (v_j - v_i), 0 on the diagonal; NaN where two values are equal to rounding: their vectors are arbitrary."""
     n = values.shape[-1]
     gap = _row(values) - _column(values)
     size = P.max(P.absolute(values), axis=-1, keepdims=True) if n else values
@@ -379,7 +379,7 @@ def _svd(t: Any, y: Any, a: Any, *, full_matrices: bool) -> Any:
         raise Refused(
             "differentiate",
             P.svd,
-            f"with full_matrices=True a matrix of shape {(m, n)} gets {abs(m - n)} singular vectors that it does not determine",
+            f"with full_matrices=True a matrix of shape {(m, n)} gets {abs(m - n)} singular vectors too many",
             fix="np.linalg.svd(a, full_matrices=False)",
         )
     u, s, vh = y
@@ -437,7 +437,8 @@ def _lstsq(t: Any, x: Any, a: Any, b: Any, *, rcond: Any) -> Any:
     tx = _applied(_T(t), px, vector)
     return (
         _applied(p, _applied(_T(p), _applied(_T(t), rest, vector), vector) - _applied(t, x, vector), vector)
-        + tx - _applied(p, _applied(a, tx, vector), vector)
+        + tx
+        - _applied(p, _applied(a, tx, vector), vector)
     )
 
 

@@ -69,13 +69,9 @@ linearize[P.logsumexp] = (
     ),
 )
 linearize[P.softmax] = (lambda t, y, x, *, axis: y * (t - P.sum(y * t, axis=axis, keepdims=True)),)
-linearize[P.log_softmax] = (
-    lambda t, y, x, *, axis: t - P.sum(P.softmax(x, axis=axis) * t, axis=axis, keepdims=True),
-)
+linearize[P.log_softmax] = (lambda t, y, x, *, axis: t - P.sum(P.softmax(x, axis=axis) * t, axis=axis, keepdims=True),)
 # <g, t - 1 sum(p t)> = <g - p sum(g), t>
-transpose[P.log_softmax] = (
-    lambda g, y, x, *, axis: g - P.softmax(x, axis=axis) * P.sum(g, axis=axis, keepdims=True),
-)
+transpose[P.log_softmax] = (lambda g, y, x, *, axis: g - P.softmax(x, axis=axis) * P.sum(g, axis=axis, keepdims=True),)
 transpose[P.softmax] = (lambda g, y, x, *, axis: y * (g - P.sum(g * y, axis=axis, keepdims=True)),)
 
 constant(P.argmax, P.argmin, P.argsort, P.any, P.all, P.count_nonzero, P.searchsorted)

@@ -19,7 +19,9 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _concatenate(ts: Any, y: Any, *xs: Any, axis: int) -> Any:
-    return P.concatenate(*[np.zeros(x.shape, y.dtype) if t is None else t for t, x in zip(ts, xs, strict=True)], axis=axis)
+    return P.concatenate(
+        *[np.zeros(x.shape, y.dtype) if t is None else t for t, x in zip(ts, xs, strict=True)], axis=axis
+    )
 
 
 def _split(g: Any, y: Any, *xs: Any, axis: int) -> list[Any]:
@@ -32,7 +34,12 @@ def _split(g: Any, y: Any, *xs: Any, axis: int) -> list[Any]:
 
 
 linear(P.reshape, lambda g, y, x, *, shape: P.reshape(g, shape=x.shape))
-linear(P.transpose, lambda g, y, x, *, axes: P.transpose(g, axes=None if axes is None else tuple(int(i) for i in np.argsort([i % x.ndim for i in axes]))))
+linear(
+    P.transpose,
+    lambda g, y, x, *, axes: P.transpose(
+        g, axes=None if axes is None else tuple(int(i) for i in np.argsort([i % x.ndim for i in axes]))
+    ),
+)
 linear(P.broadcast_to, lambda g, y, x, *, shape: unbroadcast(g, x.shape))
 linearize[P.concatenate] = Joint(_concatenate)
 transpose[P.concatenate] = Joint(_split)

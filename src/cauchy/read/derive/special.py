@@ -37,7 +37,7 @@ partials[P.log_expit] = (lambda y, x: P.expit(-x),)
 # -- error functions and the normal distribution ---------------------------------------------------
 
 ERFCX_FAR = 10.0
-# DLMF 7.12.1: erfcx(x) = sum_k (-1)^k (2k-1)!! u^k / (sqrt(pi) x), u = 1/(2 x^2); beyond x = 10 fifteen terms reach 1e-17
+# DLMF 7.12.1: erfcx(x) = sum_k (-1)^k (2k-1)!! u^k / (sqrt(pi) x), u = 1/(2 x^2); beyond 10 fifteen terms reach 1e-17
 _ERFCX = [(-1.0) ** (k + 1) * math.prod(range(1, 2 * k, 2)) * (2 * k + 1) / SQRT_PI for k in range(15)]
 
 

@@ -78,4 +78,16 @@ def bilinear(p: Primitive, left: Rule, right: Rule) -> None:
     transpose[p] = (left, right)
 
 
-__all__ = ["ZERO", "Joint", "P", "Rule", "Select", "bilinear", "constant", "linear", "linearize", "partials", "transpose"]
+__all__ = [
+    "ZERO",
+    "Joint",
+    "P",
+    "Rule",
+    "Select",
+    "bilinear",
+    "constant",
+    "linear",
+    "linearize",
+    "partials",
+    "transpose",
+]

@@ -82,7 +82,8 @@ def draw(
 
     `values`: beside the edge that leaves a node stands its value at the point of the trace (True), the one given, or
     none (False). `adjoints`: the sensitivity of the output to each node, written below it with the sign `∂`.
-    Operands stand from left to right, or are counted by small numbers where they could not. Pointing at a box shows its line of code.
+    Operands stand from left to right, or are counted by small numbers where they could not. Pointing at a box shows
+    its line of code.
 
     Of a graph of more than `limit` nodes the last ones are drawn, and the picture says so.
 

@@ -45,10 +45,10 @@ def exact(c: Any, reading: Literal["decimal", "binary"] = "decimal") -> Expr:
         return sp.nan if math.isnan(x) else sp.oo if x > 0 else -sp.oo
     if reading == "binary":
         return sp.Rational(*x.as_integer_ratio())
-    shortest = str(c) if isinstance(c, np.floating) else repr(x)  # float32 has shorter decimals than its double
+    single = getattr(c, "dtype", None) == np.float32
+    shortest = str(c) if single else repr(x)  # float32 has shorter decimals than its double
     digits = re.sub(r"e.*|\D", "", shortest).strip("0")
-    long = len(digits) > 12 and not isinstance(c, np.float32)
-    return (_recognized(x) if long else None) or sp.Rational(shortest)
+    return (_recognized(x) if len(digits) > 12 and not single else None) or sp.Rational(shortest)
 
 
 def _recognized(x: float) -> Expr | None:
@@ -57,6 +57,8 @@ def _recognized(x: float) -> Expr | None:
     About 10^5 candidates lie between 0 and 10, each with a window of 4e-16: a double that is none of them
     is taken for one with a chance below 1e-10.
     """
+    if not 1e-6 < abs(x) < 1e6:
+        return None
     units = [(sp.Integer(1), 1.0), (sp.pi, math.pi), (sp.pi**2, math.pi**2), (1 / sp.pi, 1 / math.pi), (sp.E, math.e)]
     for unit, u in units:
         if (r := _ratio(x / u, 1000 if u == 1.0 else 360)) is not None:

@@ -120,7 +120,10 @@ def _given(n: Node, name: str, s: Any) -> Meaning:
     a = np.asarray(s, object)
     if a.shape != n.shape:
         raise ShapeError(f"symbols for `{name}`: wanted shape {n.shape}, got {a.shape}")
-    return np.frompyfunc(lambda v: sp.sympify(v, strict=True), 1, 1)(a)[()]
+    try:
+        return np.asarray(np.frompyfunc(lambda v: sp.sympify(v, strict=True), 1, 1)(a), object)[()]
+    except sp.SympifyError:
+        raise CauchyError(f"symbols for `{name}`: wanted SymPy expressions or numbers, got {s!r}") from None
 
 
 def _fresh(n: Node, name: str, used: set[str]) -> Meaning:

@@ -48,7 +48,7 @@ class Formula:
 
     @property
     def logical(self) -> bool:
-        return self.kind == "not" or (self.kind == "infix" and self.data in (*COMPARISONS, *LOGIC))
+        return self.kind == "negation" or (self.kind == "infix" and self.data in (*COMPARISONS, *LOGIC))
 
 
 def each(kind: str, *args: Formula, data: Any = None) -> Formula:

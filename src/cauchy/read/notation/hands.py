@@ -17,11 +17,12 @@ def words(text: str) -> frozenset[str]:
 class LaTeX(Pen):
     """Standard LaTeX with amsmath, as KaTeX and MathJax read it. Arrays are bold; functions act entry by entry."""
 
-    dot, hadamard = " ", r" \odot "
+    associative, dot, hadamard = True, " ", r" \odot "
     signs: ClassVar = {
         "true": r"\mathrm{true}", "false": r"\mathrm{false}", "nan": r"\mathrm{NaN}", "inf": r"\infty",
         "π": r"\pi", "e": r"\mathrm{e}", "…": r"\ldots", "≠": r"\ne", "≤": r"\le", "≥": r"\ge",
-        "∧": r"\land", "∨": r"\lor", "⊕": r"\oplus", "mod": r"\bmod", "∗": r"\ast", "⋆": r"\star", "×": r" \times ",
+        "¬": r"\lnot", "∧": r"\land", "∨": r"\lor", "⊕": r"\oplus", "mod": r"\bmod", "∗": r"\ast", "⋆": r"\star",
+        "×": r" \times ",
     }  # fmt: skip
     greek = words(
         """alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi rho sigma tau
@@ -137,9 +138,10 @@ class LaTeX(Pen):
         return Piece(f"{self.write(f.args[0], ATOM)}^{{{f.data}}}", POWER)
 
     def put(self, f: Formula) -> Piece:
-        x, v, *arrays = f.args
-        key = self.key(f.data, arrays).replace("…", r"\ldots")
-        return Piece(rf"{self.write(x, ATOM)}\left[{key} \gets {self.write(v)}\right]")
+        (x, v, *arrays), (key, arrow) = f.args, f.data
+        key = self.key(key, arrays).replace("…", r"\ldots")
+        arrow = r"\gets" if arrow == "←" else r"\mathrel{+}\gets"
+        return Piece(rf"{self.write(x, ATOM)}\left[{key} {arrow} {self.write(v)}\right]")
 
     def lines(self, definitions: list[tuple[str, str]]) -> str:
         return self.environment("aligned", [f"{left} &= {right}" for left, right in definitions])
@@ -152,8 +154,18 @@ class LaTeX(Pen):
 class Text(Pen):
     """One line of Unicode, read as Python with mathematical signs: `x²·sin(y)`, `Σ_i x[i]`, `A @ b`."""
 
+    associative = False
     dot = hadamard = "·"
-    signs: ClassVar = {"true": "true", "false": "false", "nan": "nan", "inf": "∞", "∧": "and", "∨": "or", "⊕": "xor"}
+    signs: ClassVar = {
+        "true": "true",
+        "false": "false",
+        "nan": "nan",
+        "inf": "∞",
+        "∧": "and",
+        "∨": "or",
+        "⊕": "xor",
+        "¬": "not",
+    }
     raise_: ClassVar = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
     lower: ClassVar = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
     special: ClassVar = {"sigma": "σ", "Phi": "Φ", "Gamma": "Γ", "psi": "ψ", "Beta": "B"}
@@ -194,7 +206,7 @@ class Text(Pen):
         word, sub, sup = f.data
         raised = sup.translate(self.raise_) if re.fullmatch(r"-?\d+", sup) else f"^{sup}" if sup else ""
         lowered = sub.translate(self.lower) if sub.isdigit() else f"_{sub.replace(' ', '')}" if sub else ""
-        head = self.special.get(word, word) + lowered + raised
+        head = f"{self.special.get(word, word)}{lowered}{raised}"
         return Piece(f"{head}({', '.join(self.write(a) for a in f.args)})")
 
     def fence(self, f: Formula) -> Piece:
@@ -225,8 +237,8 @@ class Text(Pen):
         return Piece(self.write(f.args[0], ATOM) + {"-1": "⁻¹", "+": "⁺"}[f.data])
 
     def put(self, f: Formula) -> Piece:
-        x, v, *arrays = f.args
-        return Piece(f"{self.write(x, ATOM)}[{self.key(f.data, arrays)} ← {self.write(v)}]")
+        (x, v, *arrays), (key, arrow) = f.args, f.data
+        return Piece(f"{self.write(x, ATOM)}[{self.key(key, arrays)} {arrow} {self.write(v)}]")
 
     def lines(self, definitions: list[tuple[str, str]]) -> str:
         return "\n".join(f"{left} = {right}" for left, right in definitions)

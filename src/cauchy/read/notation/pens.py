@@ -34,6 +34,7 @@ class Piece(NamedTuple):
 class Pen(ABC):
     """Writes formulas. The hands below say how each sign looks; what needs brackets is decided here."""
 
+    associative: ClassVar[bool]  # whether A (B C) is written without brackets
     dot: ClassVar[str]
     hadamard: ClassVar[str]
     signs: ClassVar[dict[str, str]]
@@ -164,7 +165,7 @@ class Pen(ABC):
         if a.kind == "minus" or (negative(a) and a.kind == "number"):
             positive = a.args[0] if a.kind == "minus" else replace(a, data=-a.data)
             return Piece("-" + self.write(replace(f, args=(positive, b)), PRODUCT), SUM)
-        if (a.args[0] if a.kind == "entry" else a).kind in ("reduce", "einsum"):
+        if b.kind == "number" and (a.args[0] if a.kind == "entry" else a).kind in ("reduce", "einsum"):
             # one over n, times the sum: the mean as it is usually written
             return self.product(replace(f, kind="product", args=(replace(f, args=(number(1), b), shape=b.shape), a)))
         return self.quotient(a, b)
@@ -248,7 +249,11 @@ class Pen(ABC):
     def matmul(self, f: Formula) -> Piece:
         a, b = f.args
         left = self.write(a, PRODUCT if a.kind == "matmul" else APPLY, followed=True)
-        return Piece(self.times(left, self.write(b, PRODUCT if b.kind == "matmul" else APPLY), f), PRODUCT)
+        right = self.write(b, PRODUCT if b.kind == "matmul" and self.associative else APPLY)
+        return Piece(self.times(left, right, f), PRODUCT)
+
+    def negation(self, f: Formula) -> Piece:
+        return Piece(f"{self.sign('¬')} {self.write(f.args[0], ATOM)}", COMPARE)
 
     def reshape(self, f: Formula) -> Piece:
         size = self.sign("×").join(map(str, f.dims))

@@ -100,7 +100,7 @@ def _xlog(x: Expr, y: Expr) -> Expr:
     return choose((sp.Integer(0), sp.Eq(x, 0)), (x * sp.log(y), sp.true))
 
 
-def _rel_entr(x: Expr, y: Expr, rest: Expr = 0) -> Expr:
+def _rel_entr(x: Expr, y: Expr, rest: Expr) -> Expr:
     inside, edge = sp.And(x > 0, y > 0), sp.And(sp.Eq(x, 0), y >= 0)
     return choose((x * sp.log(x / y) + rest, inside), (rest, edge), (sp.oo, sp.true))
 
@@ -126,7 +126,7 @@ SAME = {
     P.arctan2: "atan2", P.sinh: "sinh", P.cosh: "cosh", P.tanh: "tanh", P.arcsinh: "asinh", P.arccosh: "acosh",
     P.arctanh: "atanh", P.exp: "exp", P.log: "log", P.sqrt: "sqrt", P.absolute: "Abs", P.sign: "sign",
     P.floor: "floor", P.ceil: "ceiling", P.equal: "Eq", P.not_equal: "Ne", P.less: "Lt", P.less_equal: "Le",
-    P.greater: "Gt", P.greater_equal: "Ge", P.erf: "erf", P.erfc: "erfc", P.erfinv: "erfinv", P.erfcinv: "erfcinv",
+    P.greater: "Gt", P.greater_equal: "Ge", P.erf: "erf", P.erfc: "erfc", P.erfinv: "erfinv",
     P.gamma: "gamma", P.digamma: "digamma",
 }  # fmt: skip
 
@@ -169,6 +169,7 @@ ELEMENTWISE: dict[Primitive, Callable[..., Expr]] = {
     P.expit: lambda x: 1 / (1 + sp.exp(-x)),
     P.logit: lambda x: sp.log(x / (1 - x)),
     P.log_expit: lambda x: -sp.log(1 + sp.exp(-x)),
+    P.erfcinv: lambda x: sp.erfinv(1 - x),  # SymPy evaluates no erfcinv
     P.erfcx: lambda x: sp.exp(x**2) * sp.erfc(x),
     P.ndtr: _phi,
     P.log_ndtr: lambda x: sp.log(_phi(x)),
@@ -180,7 +181,7 @@ ELEMENTWISE: dict[Primitive, Callable[..., Expr]] = {
     P.xlogy: _xlog,
     P.xlog1py: lambda x, y: _xlog(x, 1 + y),
     P.entr: lambda x: choose((-x * sp.log(x), x > 0), (sp.Integer(0), sp.Eq(x, 0)), (-sp.oo, sp.true)),
-    P.rel_entr: _rel_entr,
+    P.rel_entr: lambda x, y: _rel_entr(x, y, sp.Integer(0)),
     P.kl_div: lambda x, y: _rel_entr(x, y, y - x),
     P.i0: lambda x: sp.besseli(0, x),
     P.i1: lambda x: sp.besseli(1, x),
@@ -245,6 +246,9 @@ def _first_extreme(sense: Callable[[Expr, Expr], Expr]) -> Callable[[list[Expr]]
 numbers = each(_as_is)
 
 
+_logsumexp = along(lambda es: sp.log(sp.Add(*(sp.exp(number(e)) for e in es))))
+
+
 def _softmax(x: Meaning, *, axis: Any) -> Meaning:
     e = each(sympys("exp"))(x)
     return e / symbolic[P.sum](e, axis=axis, keepdims=True)
@@ -267,11 +271,11 @@ symbolic.update(
         P.count_nonzero: along(lambda es: sp.Add(*(number(truth(e)) for e in es))),
         P.argmax: along(_first_extreme(lambda a, b: a >= b)),
         P.argmin: along(_first_extreme(lambda a, b: a <= b)),
-        P.logsumexp: along(lambda es: sp.log(sp.Add(*(sp.exp(number(e)) for e in es)))),
+        P.logsumexp: lambda x, *, axis, keepdims: _logsumexp(x if np.ndim(x) else [x], axis=axis, keepdims=keepdims),
         P.cumsum: lambda x, *, axis: np.cumsum(numbers(x), axis=axis),
         P.cumprod: lambda x, *, axis: np.cumprod(numbers(x), axis=axis),
         P.softmax: _softmax,
-        P.log_softmax: lambda x, *, axis: numbers(x) - symbolic[P.logsumexp](x, axis=axis, keepdims=True),
+        P.log_softmax: lambda x, *, axis: numbers(x) - _logsumexp(x, axis=axis, keepdims=True),
         P.searchsorted: _searchsorted,
     }
 )
@@ -294,10 +298,14 @@ def _zeros(shape: tuple[int, ...]) -> np.ndarray:
     return np.full(shape, sp.Integer(0), object)
 
 
-def _scatter_add(v: Meaning, *arrays: Meaning, key: tuple[Any, ...], shape: tuple[int, ...]) -> Meaning:
-    out = _zeros(shape)
+def _add_at(x: Meaning, v: Meaning, *arrays: Meaning, key: tuple[Any, ...]) -> Meaning:
+    out = np.array(numbers(x), object)
     np.add.at(out, _key(key, arrays), numbers(v))
     return out[()]
+
+
+def _scatter_add(v: Meaning, *arrays: Meaning, key: tuple[Any, ...], shape: tuple[int, ...]) -> Meaning:
+    return _add_at(_zeros(shape), v, *arrays, key=key)
 
 
 def _scatter_along_axis(v: Meaning, indices: Meaning, *, axis: int, shape: tuple[int, ...]) -> Meaning:
@@ -316,6 +324,7 @@ symbolic.update(
         P.concatenate: lambda *xs, axis: np.concatenate(xs, axis=axis),
         P.getitem: lambda x, *arrays, key: np.asarray(x, object)[_key(key, arrays)],
         P.setitem: lambda x, v, *arrays, key: put(np.asarray(x, object), v, *map(_indices, arrays), key=key),
+        P.add_at: _add_at,
         P.scatter_add: _scatter_add,
         P.take_along_axis: lambda x, indices, *, axis: np.take_along_axis(x, _indices(indices), axis),
         P.scatter_along_axis: _scatter_along_axis,

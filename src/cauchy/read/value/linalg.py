@@ -11,7 +11,9 @@ from ... import ops as P
 
 
 def solve_triangular(a: Any, b: Any, *, lower: bool, trans: bool, unit_diagonal: bool) -> Any:
-    return scipy.linalg.solve_triangular(a, b, lower=lower, trans=int(trans), unit_diagonal=unit_diagonal, check_finite=False)
+    return scipy.linalg.solve_triangular(
+        a, b, lower=lower, trans=int(trans), unit_diagonal=unit_diagonal, check_finite=False
+    )
 
 
 rules = {
