@@ -2,9 +2,9 @@
 
     python benchmarks/check.py [--every N] [--json PATH] [--processes N]
 
-45 functions (numbers and vectors) x (the right gradient, 8 wrong ones) x input scales x output scales from 1e-8 to 1e8, each
-as a black box and as a traceable function, at three points. A wrong gradient that equals the right one to 1e-3 at all three
-points is no test and is left out. The rules of the peers:
+45 functions (numbers and vectors) x (the right gradient, 8 wrong ones) x input scales x output scales from 1e-8 to
+1e8, each as a black box and as a traceable function, at three points. A wrong gradient that equals the right one to
+1e-3 at all three points is no test and is left out. The rules of the peers:
 
 - scipy: `scipy.optimize.check_grad(f, g, x) < 1e-6` (forward differences, step 1.5e-8)
 - torch: the rule of `torch.autograd.gradcheck`: central differences, eps 1e-6, |a - n| <= 1e-5 + 1e-3 |n|
@@ -106,7 +106,11 @@ VECTORS: list[tuple[Callable, Callable, int]] = [
     (lambda w: np.sum(np.tanh(w)) + 0.05 * np.sum(w**2), lambda w: 1 - np.tanh(w) ** 2 + 0.1 * w, 5),
     (lambda w: np.sum(np.sin(w[1:] * w[:-1])), None, 4),  # type: ignore[list-item]
     (lambda w: np.max(w) + np.mean(w), lambda w: (w == np.max(w)) + 1 / w.size, 3),
-    (lambda w: np.sum(np.maximum(0, 1 - LABELS * (DATA @ w))), lambda w: -(LABELS * (LABELS * (DATA @ w) < 1)) @ DATA, 3),
+    (
+        lambda w: np.sum(np.maximum(0, 1 - LABELS * (DATA @ w))),
+        lambda w: -(LABELS * (LABELS * (DATA @ w) < 1)) @ DATA,
+        3,
+    ),
 ]
 
 
@@ -257,7 +261,9 @@ def main() -> None:
     for line in [line for r in results for line in r["odd"]]:
         print(line)
     table = summary(results)
-    print("\n| | right gradients | false alarms | wrong gradients | found | passed as right | undecided | cause named |")
+    print(
+        "\n| | right gradients | false alarms | wrong gradients | found | passed as right | undecided | cause named |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for who, t in table.items():
         share = lambda a, b: f"{a} ({100 * a / max(b, 1):.1f} %)"

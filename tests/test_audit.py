@@ -267,8 +267,9 @@ def test_decorator_only_marks() -> None:
     ("value", "claim"),
     [
         ("f", "df"), ("f", "d_f"), ("f", "f_grad"), ("f", "grad_f"), ("f", "f_prime"), ("f", "fprime"),
-        ("f", "f_deriv"), ("f", "f_jac"), ("relu", "drelu"), ("sigmoid", "dsigmoid"), ("loss", "loss_grad"), ("ReLU", "dReLU"),
-        ("cross_entropy", "d_cross_entropy"), ("sigmoid", "sigmoidPrime"), ("relu_forward", "relu_backward"),
+        ("f", "f_deriv"), ("f", "f_jac"), ("relu", "drelu"), ("sigmoid", "dsigmoid"), ("loss", "loss_grad"),
+        ("ReLU", "dReLU"), ("cross_entropy", "d_cross_entropy"), ("sigmoid", "sigmoidPrime"),
+        ("relu_forward", "relu_backward"),
         ("cost_function", "cost_gradient"), ("compute_loss", "compute_loss_gradient"), ("softmax", "jacobian_softmax"),
     ],
 )  # fmt: skip

@@ -135,7 +135,15 @@ def swap(x):
 
 def math_functions(x):
     t = x[0]
-    return math.exp(t) + math.sqrt(t) + math.log(t, 2) + math.atan2(t, x[2]) + math.pow(t, 3) + math.hypot(t, x[1]) + math_exp(t)
+    return (
+        math.exp(t)
+        + math.sqrt(t)
+        + math.log(t, 2)
+        + math.atan2(t, x[2])
+        + math.pow(t, 3)
+        + math.hypot(t, x[1])
+        + math_exp(t)
+    )
 
 
 def python_float_formatting(x):
@@ -279,7 +287,11 @@ def try_except(x):
 
 
 def comprehension_stack(x):
-    return np.stack([v * i for i, v in enumerate(x)]).sum() + np.concatenate([[x[0]], x[1:]]).sum() + np.asarray([x, x])[1, 2]
+    return (
+        np.stack([v * i for i, v in enumerate(x)]).sum()
+        + np.concatenate([[x[0]], x[1:]]).sum()
+        + np.asarray([x, x])[1, 2]
+    )
 
 
 def list_in_ufunc(x):
@@ -300,7 +312,16 @@ def buffer_reused(x):
 
 def methods(x):
     m = x.reshape(3, 1) * x
-    return m.sum() + m.mean(axis=0).max() + m.T.flatten()[1] + m.clip(-1, 1).sum() + m.astype(float).trace() + x.std() + x.cumsum()[1] + x.copy().min()
+    return (
+        m.sum()
+        + m.mean(axis=0).max()
+        + m.T.flatten()[1]
+        + m.clip(-1, 1).sum()
+        + m.astype(float).trace()
+        + x.std()
+        + x.cumsum()[1]
+        + x.copy().min()
+    )
 
 
 def object_array(x):
@@ -332,7 +353,11 @@ def walrus_and_any(x):
     return total if (total := (x * x).sum()) > 1 and (x > 0).any() and not np.all(x > 0) else x[0]
 
 
-WORKS = [f for name, f in list(globals().items()) if callable(f) and getattr(f, "__code__", None) and f.__code__.co_varnames[:1] == ("x",)]
+WORKS = [
+    f
+    for name, f in list(globals().items())
+    if callable(f) and getattr(f, "__code__", None) and f.__code__.co_varnames[:1] == ("x",)
+]
 
 
 @pytest.mark.parametrize("f", WORKS, ids=lambda f: f.__name__)

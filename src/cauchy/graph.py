@@ -317,7 +317,9 @@ def _decode(v: Any) -> Any:
     raise CauchyError(f"unknown datum {kind!r} in a saved graph")
 
 
-def interpret(rules: Rules, graph: Graph, inputs: Sequence[Any], const: Callable[[Any], Any] = lambda c: c) -> dict[Node, Any]:
+def interpret(
+    rules: Rules, graph: Graph, inputs: Sequence[Any], const: Callable[[Any], Any] = lambda c: c
+) -> dict[Node, Any]:
     """Read the graph forwards: every node means its rule applied to what its arguments mean.
 
     `rules[prim](*meanings, **params)`; a captured array is read from the user's own memory.

@@ -27,7 +27,8 @@ def assert_derivative(
 ) -> Check:
     """Raise `AssertionError`, with the point, both values and the cause, if `claim` is not the derivative of `f`.
 
-    Arguments as of `cauchy.check`; no symbolic proof is tried, so a test takes milliseconds. It passes where the claim agrees at some point (to `digits` significant digits, if asked);
+    Arguments as of `cauchy.check`; no symbolic proof is tried, so a test takes milliseconds. It passes where the claim
+    agrees at some point (to `digits` significant digits, if asked);
     where nothing could be compared it fails, unless `allow_undecided`. Returns the result.
 
     >>> import numpy as np

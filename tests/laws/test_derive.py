@@ -450,7 +450,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(st.lists(STEPS, min_size=2, max_size=6), st.integers(0, 2**31))
 def test_random_programs(steps: list[tuple[Any, ...]], seed: int) -> None:
     rng = np.random.default_rng(seed)

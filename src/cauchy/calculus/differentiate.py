@@ -136,10 +136,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
         with recording():
             run = _Run(f, args, kwargs, argnums, has_aux)
             y = run.scalar("a gradient", f)
-            if y.dtype.kind == "f":
-                found = pull({y.node: _one(y)}, run.wrt)
-            else:
-                found = [None] * len(run.wrt)
+            found = pull({y.node: _one(y)}, run.wrt) if y.dtype.kind == "f" else [None] * len(run.wrt)
             parts = [b if b is not None else _zeros(n) for b, n in zip(found, run.wrt, strict=True)]
             result = ((y, run.aux) if has_aux else y, run.trees(parts))
         return release(result)
@@ -224,8 +221,8 @@ def _matching(tree: Any, like: Sequence[Array], what: str, whose: str) -> list[A
     if len(given) != len(like):
         raise ShapeError(f"{what} has {len(given)} parts where the {whose} has {len(like)}")
     out = []
-    for (path, v), o in zip(given, like, strict=True):
-        v = as_array(check_input(v, f"{what}{path}"))
+    for (path, leaf), o in zip(given, like, strict=True):
+        v = as_array(check_input(leaf, f"{what}{path}"))
         if v.shape != o.shape:
             raise ShapeError(f"{what}{path} has shape {v.shape}; the {whose} has shape {o.shape}")
         dtype = o.dtype if o.dtype.kind == "f" else np.dtype(float)
@@ -389,7 +386,7 @@ def stop_gradient(x: Any) -> Any:
     return map_leaves(lambda v: P.stop_gradient(v) if is_traced(v) else v, x)
 
 
-class custom_derivative:  # noqa: N801 - used as a decorator
+class custom_derivative:
     """A function with a derivative of your own: for what cannot be traced, or has a better formula.
 
     `f.defjvp(rule)`: `rule(primals, tangents)` is the directional derivative of the value.

@@ -96,9 +96,11 @@ def _real(n: Node) -> bool:
 def differentiate(f: Callable[..., Any], x: Any) -> Derivative:
     """f'(x) of a function of one number, or the gradient of a function of one array, with what is special at x.
 
-    The plain value is `cauchy.derivative(f)(x)` or `cauchy.grad(f)(x)`; this result adds the operations on an edge (abs at 0,
-    a maximum with ties, an `if` whose sides are equal), the limiting derivatives on both sides, and whether all is finite.
-    Reference: Clarke, "Optimization and Nonsmooth Analysis" (1983): the limiting derivatives span his gradient in one dimension.
+    The plain value is `cauchy.derivative(f)(x)` or `cauchy.grad(f)(x)`; this result adds the operations on an edge
+    (abs at 0, a maximum with ties, an `if` whose sides are equal), the limiting derivatives on both sides, and whether
+    all is finite. Raises `ShapeError` unless f returns one number.
+    Reference: Clarke, "Optimization and Nonsmooth Analysis" (1983); in one dimension his gradient is the span
+    of the limiting derivatives.
 
     >>> import cauchy
     >>> d = cauchy.differentiate(abs, 0.0)

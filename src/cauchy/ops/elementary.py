@@ -13,7 +13,9 @@ def unary(name: str, low: float = -4.0, high: float = 4.0, *edges: float) -> Pri
     return Primitive(name, "elementary", ((low, high),), edges)
 
 
-def binary(name: str, *edges: float, a: tuple[float, float] = (-4.0, 4.0), b: tuple[float, float] = (-4.0, 4.0)) -> Primitive:
+def binary(
+    name: str, *edges: float, a: tuple[float, float] = (-4.0, 4.0), b: tuple[float, float] = (-4.0, 4.0)
+) -> Primitive:
     return Primitive(name, "elementary", (a, b), edges)
 
 

@@ -1,0 +1,1 @@
+"""The readings: each gives the nodes of a graph a meaning, by a table of rules."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,9 +35,44 @@ class Mismatch(CauchyError, AssertionError):
     """A computed value is not the claimed one."""
 
 
+@contextmanager
+def every_glyph() -> Iterator[None]:
+    """Hold what is drawn inside to have a glyph for each character. Not for several threads at once."""
+    missing: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: missing.append(record.getMessage())
+    log = logging.getLogger("matplotlib.mathtext")  # formulas are not warned about, but logged
+    log.addHandler(handler)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Glyph .* missing")
+            yield
+    except UserWarning as e:
+        raise Mismatch(f"a figure lacks a character: {e}") from e
+    finally:
+        log.removeHandler(handler)
+    if missing:
+        raise Mismatch(f"a figure lacks a character: {missing[0]}")
+
+
+def written(value: Any) -> str:
+    """Numbers to the last digit, long sequences abbreviated."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        parts = [written(v) for v in value]
+        if len(parts) > 8:
+            parts[2:-2] = ["…"]
+        return ("({})" if isinstance(value, tuple) else "[{}]").format(", ".join(parts))
+    return repr(value) if isinstance(value, float) else str(value)
+
+
 @dataclass
 class Report:
-    """What a statement found: pairs (what, value) of what was computed, figures as SVG text, and why."""
+    """What a statement found: pairs (what, value) of what was computed, figures as SVG text, and why.
+
+    `what` is written "English :: Chinese", or as mathematics alone where that is enough.
+    """
 
     lang: str = "en"
     outcome: Outcome = Outcome.AGREES
@@ -47,13 +85,13 @@ class Report:
         sentence = zh if self.lang == "zh" else en
         self.why = f"{self.why} {sentence}".strip()
 
+    def _note(self, what: str, text: str) -> None:
+        en, _, zh = what.partition(" :: ")
+        self.computed.append((zh or en if self.lang == "zh" else en, text))
+
     def show(self, what: str, value: Any) -> Any:
         """Note a computed value; returned unchanged."""
-        if isinstance(value, np.ndarray):
-            text = np.array2string(value, precision=17, threshold=8, edgeitems=2, separator=", ").replace("\n", "")
-        else:
-            text = repr(float(value)) if isinstance(value, (float, np.floating)) else str(value)
-        self.computed.append((what, text))
+        self._note(what, written(value))
         return value
 
     def expect(self, what: str, got: Any, want: Any, *, rtol: float = 0.0, atol: float = 0.0) -> Any:
@@ -73,7 +111,7 @@ class Report:
         """Note a property and hold it to be true."""
         if not bool(truth):
             raise Mismatch(f"{what}: does not hold")
-        self.computed.append((what, "✓"))
+        self._note(what, "✓")
 
     def raises(self, what: str, kind: type[BaseException], f: Callable[[], Any]) -> None:
         """Hold a call to raise; the first line of the message is noted."""
@@ -84,22 +122,26 @@ class Report:
         else:
             raise Mismatch(f"{what}: nothing was raised")
 
-    def plot(self, draw: Callable[[Any, Any], None], *, size: tuple[float, float] = (7.0, 4.0), **options: Any) -> None:
-        """Add a figure: `draw(figure, axes)` fills it. Without matplotlib the page has the numbers alone."""
-        if figure.available():
-            with figure.style():
-                made, axes = figure.new(size=size, **options)
-                draw(made, axes)
-                self.figures.append(figure.svg(made))
+    def plot(self, draw: Callable[[Any, Any], None], *, size: tuple[float, float] = (7.0, 4.0), **options: Any) -> Any:
+        """Add a figure: `draw(figure, axes)` fills it; returns it. Without matplotlib: None, and the numbers alone."""
+        if not figure.available():
+            return None
+        with every_glyph(), figure.style():
+            made, axes = figure.new(size=size, **options)
+            draw(made, axes)
+            self.figures.append(figure.svg(made))
+        return made
 
     def picture(self, plot: Callable[[], Any]) -> None:
         """Add the figure that a result draws of itself."""
         if figure.available():
-            self.figures.append(figure.svg(plot()))
+            with every_glyph():
+                self.figures.append(figure.svg(plot()))
 
     def summary(self) -> str:
         """One line for the terminal."""
-        return "; ".join([*(f"{what} = {value}" for what, value in self.computed), *([self.why] if self.why else [])])
+        found = [f"{what} {value}" if value == "✓" else f"{what} = {value}" for what, value in self.computed]
+        return "; ".join([*([self.why] if self.why else []), *found])
 
 
 Computation = Callable[[Report], Outcome | None]
@@ -120,7 +162,7 @@ class Statement:
             return report
         try:
             report.outcome = self.compute(report) or Outcome.AGREES
-        except (CauchyError, ArithmeticError, LookupError, TypeError, ValueError, RuntimeError, OSError) as e:
+        except (CauchyError, ArithmeticError, AttributeError, ImportError, LookupError, OSError, RuntimeError, TypeError, ValueError) as e:
             report.outcome = Outcome.FAILED
             report.why = f"{type(e).__name__}: {e}"
         return report
@@ -144,4 +186,6 @@ def statement(id: str) -> Callable[[Computation], Computation]:
 def later(ids: Iterable[str]) -> None:
     """These wait for a capability to come."""
     for id in ids:
+        if id in STATEMENTS:
+            raise ValueError(f"statement {id} is defined twice")
         STATEMENTS[id] = Statement(id, None)

@@ -17,8 +17,8 @@ from ..graph import INPUT, Graph, Node
 from .array import Array, apply, as_array, contains_traced, is_traced, wrap
 from .context import _LIBRARIES, _OURS, recording, same_bits, state
 from .rescue import generators, random_state, rescued
-from .ufuncs import DETACHED, REATTACH
 from .tree import leaves, map_leaves, rebuild
+from .ufuncs import DETACHED, REATTACH
 
 __all__ = ["Array", "apply", "as_array", "call", "is_traced", "load", "outputs_of", "recording", "trace", "wrap"]
 
@@ -30,11 +30,15 @@ def check_input(x: Any, name: str, *, real: bool = False) -> Any:
     try:
         a = np.array(x)
     except (TypeError, ValueError) as e:
-        raise TraceError(f"argument {name} is a {type(x).__name__}", why=str(e), fix="pass a number or an array of numbers") from None
+        raise TraceError(
+            f"argument {name} is a {type(x).__name__}", why=str(e), fix="pass a number or an array of numbers"
+        ) from None
     kind = a.dtype.kind
     if kind not in "fiub" or (kind == "f" and a.dtype.itemsize not in (4, 8)) or (real and kind == "b"):
         wanted = "float64, float32 or integers" if real else "float64, float32, integers or bool"
-        why = {"c": "complex numbers are not supported", "O": "its entries are Python objects", "U": "it is text"}.get(kind, "")
+        why = {"c": "complex numbers are not supported", "O": "its entries are Python objects", "U": "it is text"}.get(
+            kind, ""
+        )
         raise TraceError(
             f"argument {name} has dtype {a.dtype} and shape {a.shape}; wanted {wanted}",
             why=why,
@@ -67,7 +71,9 @@ def _naming_the_line() -> Iterator[None]:
         frames = [f for f in traceback.extract_tb(e.__traceback__) if not f.filename.startswith(_OURS + _LIBRARIES)]
         where = Site(frames[-1].filename, frames[-1].lineno or 0) if frames else None
         if written:
-            raise TraceError("a traced value is written into a plain array", where=where, why=DETACHED, fix=REATTACH) from e
+            raise TraceError(
+                "a traced value is written into a plain array", where=where, why=DETACHED, fix=REATTACH
+            ) from e
         raise TraceError(
             "a traced value reached code that cannot be traced",
             where=where,
@@ -131,7 +137,9 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
             return wrap(node)
 
         labels = _parameter_names(f, len(args))
-        traced = tuple(rebuild(a, iter([enter(p, x, n) for p, x in leaves(a)])) for a, n in zip(args, labels, strict=True))
+        traced = tuple(
+            rebuild(a, iter([enter(p, x, n) for p, x in leaves(a)])) for a, n in zip(args, labels, strict=True)
+        )
         found = outputs_of(call(f, traced, kwargs), f)
         outputs = tuple(x.node for x in found)
         for n in Graph(tuple(inputs), outputs).nodes:

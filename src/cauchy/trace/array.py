@@ -206,7 +206,11 @@ class Array(Methods):
         self._fail("complex() of a traced value", why="complex numbers are not traced")
 
     def __hash__(self) -> int:
-        self._fail("a traced value cannot be a dictionary key or a member of a set", fix="key by position instead")
+        raise TraceError(
+            "a traced value cannot be a dictionary key or a member of a set",
+            where=user_site(),
+            fix="key by position instead",
+        )
 
     # a scalar is indexable by (), None and ... alone; NumPy asks for the length, finds none, and so never unpacks it
     __iter__ = None
@@ -227,7 +231,9 @@ class Array(Methods):
 
     def view(self, *args: Any) -> Array:
         if args:
-            self._fail(".view(dtype) of a traced array", why="reinterpreting bits has no derivative", fix="x.astype(dtype)")
+            self._fail(
+                ".view(dtype) of a traced array", why="reinterpreting bits has no derivative", fix="x.astype(dtype)"
+            )
         return self
 
     def __repr__(self) -> str:
@@ -308,7 +314,9 @@ def lift(x: Any) -> Node:
         if x.dtype.kind == "O":
             return lift_objects(x).node
         kind = "complex numbers are" if x.dtype.kind == "c" else f"dtype {x.dtype} is"
-        raise TraceError(f"an array of dtype {x.dtype} meets a traced value", where=user_site(), why=f"{kind} not traced")
+        raise TraceError(
+            f"an array of dtype {x.dtype} meets a traced value", where=user_site(), why=f"{kind} not traced"
+        )
     if isinstance(x, (list, tuple)):
         return as_array(x).node
     if isinstance(x, (float, int)):
@@ -333,10 +341,7 @@ def as_array(x: Any, dtype: Any = None) -> Any:
     """np.asarray for anything that holds traced values: nested lists, object arrays, scalars."""
     if not is_traced(x):
         if isinstance(x, (list, tuple)) and contains_traced(x):
-            if not len(x):
-                x = np.zeros((0,))
-            else:
-                x = _stack(x)
+            x = _stack(x) if len(x) else np.zeros((0,))
         elif isinstance(x, np.ndarray) and x.dtype.kind == "O":
             x = lift_objects(x)
         else:

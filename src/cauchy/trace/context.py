@@ -24,9 +24,12 @@ NODE_LIMIT = 2_000_000
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # the machinery; functions in other rooms of this package (the tour's, say) are traced like a user's
-_OURS = tuple(os.path.join(_ROOT, room) for room in ("graph.py", "trace" + os.sep, "read" + os.sep, "calculus" + os.sep))
+_OURS = tuple(
+    os.path.join(_ROOT, room) for room in ("graph.py", "trace" + os.sep, "read" + os.sep, "calculus" + os.sep)
+)
 _LIBRARIES = tuple(
-    {sysconfig.get_path(k) + os.sep for k in ("purelib", "platlib", "stdlib")} | {os.path.dirname(np.__path__[0]) + os.sep}
+    {sysconfig.get_path(k) + os.sep for k in ("purelib", "platlib", "stdlib")}
+    | {os.path.dirname(np.__path__[0]) + os.sep}
 )
 
 

@@ -28,7 +28,7 @@ _FAST_POWER = {-1.0: np.reciprocal, 0.5: np.sqrt, 2.0: np.square}
 def _power(self: Any, other: Any, mod: Any = None) -> Any:
     if isinstance(other, FOREIGN) or mod is not None:
         return NotImplemented
-    if type(other) in (int, float) and self.ndim and (self.dtype.kind == "f" or other == 2):  # noqa: PLR1714
+    if type(other) in (int, float) and self.ndim and (self.dtype.kind == "f" or other == 2):
         fast = _FAST_POWER.get(float(other))
         if fast is not None:
             return fast(self)
@@ -117,7 +117,9 @@ class Methods:
     def conj(self) -> Any:
         return self
 
-    def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True) -> Any:
+    def astype(
+        self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
+    ) -> Any:
         return np.astype(self, np.dtype(dtype))
 
     def copy(self, order: str = "C") -> Any:
@@ -130,7 +132,14 @@ class Methods:
         return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order, copy=copy)
 
     def transpose(self, *axes: Any) -> Any:
-        return np.transpose(self, None if not axes or axes == (None,) else axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes)
+        return np.transpose(
+            self,
+            None
+            if not axes or axes == (None,)
+            else axes[0]
+            if len(axes) == 1 and not isinstance(axes[0], int)
+            else axes,
+        )
 
 
 class InPlace:
@@ -160,7 +169,8 @@ def _in_place(ufunc: np.ufunc, forward: Callable[[Any, Any], Any]) -> Callable[[
         if result is NotImplemented:
             return result
         if result.shape != self.shape:
-            raise ValueError(f"non-broadcastable output operand with shape {self.shape} doesn't match the broadcast shape {result.shape}")
+            shapes = f"shape {self.shape} doesn't match the broadcast shape {result.shape}"
+            raise ValueError(f"non-broadcastable output operand with {shapes}")
         self._assign(result)
         return self
 

@@ -54,7 +54,10 @@ class Namespace:
 
 # NumPy functions whose argument is a sequence of arrays, not an array written as a sequence
 _SEQUENCES = frozenset(
-    "concatenate concat stack vstack hstack dstack column_stack row_stack select meshgrid broadcast_arrays multi_dot ix_ choose".split()
+    (
+        "concatenate concat stack vstack hstack dstack column_stack row_stack"
+        " select meshgrid broadcast_arrays multi_dot ix_ choose"
+    ).split()
 )
 
 
@@ -62,7 +65,9 @@ def _converted(x: Any, depth: int) -> Any:
     """Lists and arrays of objects that hold traced values, as traced arrays."""
     if is_traced(x) or not contains_traced(x):
         return x
-    return as_array(x) if depth == 0 or not isinstance(x, (list, tuple)) else type(x)(_converted(v, depth - 1) for v in x)
+    return (
+        as_array(x) if depth == 0 or not isinstance(x, (list, tuple)) else type(x)(_converted(v, depth - 1) for v in x)
+    )
 
 
 class Listening:
@@ -143,7 +148,9 @@ def _full(shape: Any, fill_value: Any, dtype: Any = None, **kwargs: Any) -> Any:
     return np.copy(np.broadcast_to(as_array(fill_value, dtype), shape))
 
 
-def _full_like(a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None) -> Any:
+def _full_like(
+    a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None
+) -> Any:
     return _full(np.shape(a) if shape is None else shape, fill_value, np.result_type(a) if dtype is None else dtype)
 
 
@@ -173,7 +180,12 @@ class _Random(Namespace):
 # -- math: the same functions under NumPy's names -------------------------------------------------------
 
 _MATH = {
-    **{n: n for n in "exp expm1 exp2 log2 log10 log1p sqrt cbrt sin cos tan sinh cosh tanh hypot copysign isnan isinf isfinite".split()},
+    **{
+        n: n
+        for n in (
+            "exp expm1 exp2 log2 log10 log1p sqrt cbrt sin cos tan sinh cosh tanh hypot copysign isnan isinf isfinite"
+        ).split()
+    },
     **{"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "asinh": "arcsinh"},
     **{"acosh": "arccosh", "atanh": "arctanh", "pow": "power", "fabs": "fabs", "fmod": "fmod"},
     **{"degrees": "degrees", "radians": "radians", "prod": "prod"},
@@ -205,7 +217,9 @@ _MATH_OURS: dict[str, Callable[..., Any]] = {
 
 def _logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
     if b is not None or return_sign:
-        raise TraceError("logsumexp with b= or return_sign= is not traced", where=user_site(), fix="np.log(np.sum(b * np.exp(a)))")
+        raise TraceError(
+            "logsumexp with b= or return_sign= is not traced", where=user_site(), fix="np.log(np.sum(b * np.exp(a)))"
+        )
     return P.logsumexp(as_array(a), axis=axis, keepdims=keepdims)
 
 
@@ -221,7 +235,16 @@ def _polygamma(n: Any, x: Any) -> Any:
     return P.polygamma(as_array(x), order=int(n))
 
 
-def _solve(a: Any, b: Any, lower: bool = False, overwrite_a: bool = False, overwrite_b: bool = False, check_finite: bool = True, assume_a: Any = None, transposed: bool = False) -> Any:
+def _solve(
+    a: Any,
+    b: Any,
+    lower: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    assume_a: Any = None,
+    transposed: bool = False,
+) -> Any:
     a = np.transpose(a) if transposed else a
     return np.linalg.solve(a, b)
 
@@ -230,8 +253,18 @@ def _cholesky(a: Any, lower: bool = False, overwrite_a: bool = False, check_fini
     return np.linalg.cholesky(a, upper=not lower)
 
 
-def _solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False, overwrite_b: bool = False, check_finite: bool = True) -> Any:
-    return P.solve_triangular(as_array(a), as_array(b), lower=lower, trans=trans in (1, "T", 2, "C"), unit_diagonal=unit_diagonal)
+def _solve_triangular(
+    a: Any,
+    b: Any,
+    trans: Any = 0,
+    lower: bool = False,
+    unit_diagonal: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+) -> Any:
+    return P.solve_triangular(
+        as_array(a), as_array(b), lower=lower, trans=trans in (1, "T", 2, "C"), unit_diagonal=unit_diagonal
+    )
 
 
 def _scipy(module: Any, ours: dict[str, Callable[..., Any]]) -> dict[str, Any]:
@@ -311,7 +344,9 @@ def generators(f: Any) -> list[Any]:
     owner, f = getattr(f, "__self__", None), getattr(f, "__func__", f)
     if isinstance(f, functools.partial):
         return generators(f.func) + [v for v in (*f.args, *f.keywords.values()) if isinstance(v, _SOURCES)]
-    held: list[Any] = list(vars(owner).values()) if hasattr(owner, "__dict__") and not isinstance(owner, types.ModuleType) else []
+    held: list[Any] = (
+        list(vars(owner).values()) if hasattr(owner, "__dict__") and not isinstance(owner, types.ModuleType) else []
+    )
     if isinstance(f, types.FunctionType):
         held += [f.__globals__.get(n) for n in _names(f.__code__)]
         for cell in f.__closure__ or ():
@@ -334,7 +369,11 @@ def _state(source: Any) -> Any:
     if isinstance(source, random.Random):
         return source.getstate()
     state = source.bit_generator.state if isinstance(source, np.random.Generator) else source.get_state(legacy=False)
-    return [(k, v.tobytes() if isinstance(v, np.ndarray) else v) for k, v in (*state["state"].items(), *state.items()) if k != "state" or not isinstance(v, dict)]
+    return [
+        (k, v.tobytes() if isinstance(v, np.ndarray) else v)
+        for k, v in (*state["state"].items(), *state.items())
+        if k != "state" or not isinstance(v, dict)
+    ]
 
 
 class World:

@@ -29,17 +29,17 @@ def _modf(x: Any) -> tuple[Any, Any]:
 
 # ufuncs that are other primitives under a second name, or short compositions with the same bits
 LOWERED: dict[np.ufunc, Callable[..., Any]] = {
-    np.radians: lambda x: P.deg2rad(x),
-    np.degrees: lambda x: P.rad2deg(x),
+    np.radians: P.deg2rad,
+    np.degrees: P.rad2deg,
     np.fabs: lambda x: P.absolute(x if x.dtype.kind == "f" else P.astype(x, dtype=np.dtype(float))),
     np.float_power: lambda a, b: P.power(as_array(a, float), as_array(b, float)),
-    np.conjugate: lambda x: P.positive(x),
+    np.conjugate: P.positive,
     np.divmod: _divmod,
     np.modf: _modf,
-    special.expm1: lambda x: P.expm1(x),
-    special.log1p: lambda x: P.log1p(x),
-    special.exp2: lambda x: P.exp2(x),
-    special.cbrt: lambda x: P.cbrt(x),
+    special.expm1: P.expm1,
+    special.log1p: P.log1p,
+    special.exp2: P.exp2,
+    special.cbrt: P.cbrt,
 }
 
 # ufunc.reduce and ufunc.accumulate
@@ -68,9 +68,7 @@ def dispatch(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict
     if out is not None:
         out = out if isinstance(out, tuple) else (out,)
         if any(o is not None and not is_traced(o) for o in out):
-            raise TraceError(
-                f"np.{ufunc.__name__}(..., out=): {DETACHED}", where=user_site(), why=MEMORY, fix=REATTACH
-            )
+            raise TraceError(f"np.{ufunc.__name__}(..., out=): {DETACHED}", where=user_site(), why=MEMORY, fix=REATTACH)
     if method == "at":
         return _at(ufunc, *inputs)
     inputs = tuple(as_array(x) if isinstance(x, (list, tuple)) or _objects(x) else x for x in inputs)
@@ -94,7 +92,9 @@ def dispatch(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict
             a, b = map(as_array, inputs)
             result = _call(ufunc, (P.reshape(a, shape=a.shape + (1,) * b.ndim), b), kwargs)
         case _:
-            raise TraceError(f"np.{ufunc.__name__}.{method} is not traced", where=user_site(), fix="use array operations")
+            raise TraceError(
+                f"np.{ufunc.__name__}.{method} is not traced", where=user_site(), fix="use array operations"
+            )
     if out is None or out[0] is None:
         return result
     if isinstance(result, tuple):
@@ -106,7 +106,9 @@ def dispatch(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict
 
 
 def _call(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    kwargs = {k: v for k, v in kwargs.items() if not (k in ("casting", "order", "subok") and v in ("same_kind", "K", True))}
+    kwargs = {
+        k: v for k, v in kwargs.items() if not (k in ("casting", "order", "subok") and v in ("same_kind", "K", True))
+    }
     dtype = kwargs.pop("dtype", None)
     if isinstance(dtype, type(np.dtype)):  # a class such as np.dtypes.Float64DType
         dtype = dtype()
@@ -133,7 +135,13 @@ def _cast(x: Any, dtype: Any) -> Any:
 
 
 def _reduce(
-    ufunc: np.ufunc, x: Any, axis: Any = 0, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
+    ufunc: np.ufunc,
+    x: Any,
+    axis: Any = 0,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
 ) -> Any:
     x = _cast(as_array(x), dtype)
     if where is not True:
@@ -146,7 +154,10 @@ def _neutral(ufunc: np.ufunc, x: Array, initial: Any) -> Any:
     if initial is not None:
         return initial if ufunc in (np.maximum, np.minimum) else ufunc.identity
     if ufunc.identity is None:
-        raise ValueError(f"reduction operation '{ufunc.__name__}' does not have an identity, so to use a where mask one has to specify 'initial'")
+        raise ValueError(
+            f"reduction operation '{ufunc.__name__}' does not have an identity,"
+            " so to use a where mask one has to specify 'initial'"
+        )
     return np.asarray(ufunc.identity, x.dtype)[()]
 
 
@@ -155,7 +166,9 @@ def _at(ufunc: np.ufunc, x: Any, key: Any, v: Any = None) -> None:
     if not is_traced(x):
         raise TraceError(f"np.{ufunc.__name__}.at: {DETACHED}", where=user_site(), why=MEMORY, fix=REATTACH)
     if ufunc not in (np.add, np.subtract):
-        raise TraceError(f"np.{ufunc.__name__}.at is not traced", where=user_site(), fix="only np.add.at and np.subtract.at")
+        raise TraceError(
+            f"np.{ufunc.__name__}.at is not traced", where=user_site(), fix="only np.add.at and np.subtract.at"
+        )
     from .indexing import split_key
 
     arrays, static = split_key(x, key)

@@ -40,9 +40,8 @@ def main(request: dict[str, Any]) -> None:
     claims, promises = [], []
     end = time.process_time() + request["judging"]
     for pair, module in _claims(outcome, belongs):
-        report, promised = _judged(
-            pair, recorder, list(vars(module).values()), min(EACH, request["timeout"], end - time.process_time())
-        )
+        seconds = min(EACH, request["timeout"], end - time.process_time())
+        report, promised = _judged(pair, recorder, list(vars(module).values()), seconds)
         claims += [report] if report else []
         promises += [promised] if promised and promised not in promises else []
     done = {
@@ -94,7 +93,7 @@ def _judged(
     if seconds <= 0:
         return gave_up | {"reason": "time"}, None
     try:
-        with np.errstate(all="ignore"), deadline(2 * seconds):
+        with np.errstate(all="ignore"), deadline(10 * seconds, 2 * seconds):
             return judge(pair, recorder, instances, seconds), promise(pair, recorder)
     except TimeUp:
         return gave_up | {"reason": "time"}, None

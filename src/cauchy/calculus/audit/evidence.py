@@ -326,6 +326,7 @@ class Tally:
     unstable: list[dict[str, Any]] = field(default_factory=list)
     misses: list[dict[str, Any]] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)
+    samples: list[tuple[float, ...]] = field(default_factory=list)  # (x, claimed, true, error, value) of stable points
     digits: float = 15.0  # of the largest derivative
     flat: int = 0  # of the wrong ones: where the function does not move at all
     alone: bool = True
@@ -355,6 +356,7 @@ class Tally:
         self.unstable += other.unstable
         self.misses += other.misses
         self.ratios += other.ratios
+        self.samples += other.samples
         self.digits = min(self.digits, other.digits)
         self.alone &= other.alone
         self.single &= other.single
@@ -471,6 +473,8 @@ def compare(
             tally.wrong += 1
             tally.flat += true == 0
             tally.misses.append(where | {"error": error, "off": off / max(abs(true), abs(g), 1e-300)})
+        if kind == "smooth":
+            tally.samples.append((c.point, g, true, error, float(bench.out.flat[c.k % bench.out.size])))
         if abs(true) > 100 * error + 1e-6 * scale and kind == "smooth":
             tally.ratios.append(g / true)
     return tally

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .binding import Binding, bindings, leaves, stem, stored
+from .cause import cause
 from .discover import Claim, code_of, parameters
 from .evidence import (
     COMPONENTS,
@@ -102,7 +103,8 @@ def _enough(pair: Claim, verdicts: list[dict[str, Any]]) -> bool:
         if pair.order == 2 and last["status"] != "agrees":
             return False
         return not _simple(pair) or (last["status"] != "agrees" and last.get("compared", 0) >= 3)
-    return last["status"] == "agrees" or (_simple(pair) and sum(v["status"] == "refuted" for v in verdicts) > 1)
+    tried = sum(v["inputs"] == "generated" and v["reason"] != "inapplicable" for v in verdicts)
+    return last["status"] == "agrees" or (tried > 1 and len(parameters(pair.value)) == 1)
 
 
 def _head(pair: Claim) -> dict[str, Any]:
@@ -266,7 +268,7 @@ def _tallies(
 ) -> Iterator[Meaning]:  # fmt: skip
     x = np.asarray(bench.at.get(path), dtype=np.float64)
     kinds = list(meanings(bench, x, g, product))
-    limit = 3 if time.process_time() > end else max(4, 16 // share)
+    limit = 3 if time.process_time() > end else max(4, 16 // (share * bench.pair.order))
     ks = [k for k in components(x, min(limit, COMPONENTS)) if np.isfinite(x.flat[k])]
     for kind, target in kinds if via or not indirect else ():
 
@@ -356,7 +358,10 @@ def _decide(
         return _part(leaf, worst, "undecided", "clipped")
     if not constant and _implausible(worst, benches):
         return _part(leaf, worst, "undecided", "stored" if worst.path[0] == "attribute" else "shape")
-    return _part(leaf, worst, "refuted", "")
+    found = _part(leaf, worst, "refuted", "")
+    apart = found["kind"] in ("derivative", "elementwise")
+    t = worst.tally
+    return found | cause(benches[0], worst.path, t.samples if apart else [], t.factor(), t.sizes)
 
 
 def _implausible(m: Meaning, benches: list[Bench]) -> bool:

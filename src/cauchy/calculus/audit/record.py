@@ -135,8 +135,8 @@ def digest(array: np.ndarray) -> bytes:
 
 
 @contextlib.contextmanager
-def deadline(seconds: float) -> Iterator[None]:
-    """Raise `TimeUp` in this thread when the time is over, and again every second if something swallowed it.
+def deadline(seconds: float, processor: float | None = None) -> Iterator[None]:
+    """Raise `TimeUp` in this thread when the time (or the processor time) is over, and every second after if it was swallowed.
 
     Without POSIX timers (Windows) nothing happens here: the parent then ends the whole process.
     """
@@ -147,13 +147,17 @@ def deadline(seconds: float) -> Iterator[None]:
     def ring(*_: object) -> None:
         raise TimeUp
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3), 1.0)
+    timers = [(signal.ITIMER_REAL, signal.SIGALRM, seconds)]
+    timers += [] if processor is None else [(signal.ITIMER_PROF, signal.SIGPROF, processor)]
+    before = [signal.signal(number, ring) for _, number, _ in timers]
     try:
+        for timer, _, limit in timers:
+            signal.setitimer(timer, max(limit, 1e-3), 1.0)
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for (timer, number, _), handler in zip(timers, before, strict=True):
+            signal.setitimer(timer, 0)
+            signal.signal(number, handler)
 
 
 class _NoWindows:

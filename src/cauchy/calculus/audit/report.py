@@ -94,6 +94,11 @@ def _details(p: dict[str, Any], lang: str) -> list[str]:
                 **{k: _number(w[k]) for k in ("x", "claimed", "true")},
             )
         )
+    if p.get("cause"):
+        details = dict.fromkeys(("size", "inner", "n"), "") | p["details"]
+        lines.append(say("check.cause", lang, cause=say(f"check.cause_{p['cause']}", lang, **details)))
+        why = [say(f"check.likely_{name}", lang, **details) for name in p["likely"]]
+        lines += [say("check.likely", lang, why=say("check.or", lang).join(why))] if why else []
     if p["kinks"]:
         lines.append(say("audit.kinks", lang, count=p["kinks"]))
     if p["unstable"]:

@@ -16,14 +16,29 @@ from ...proof import Proof, Verdict
 from ...trace import trace
 from . import identity
 from .causes import Cause, explain
-from .question import KINDS, UNDEFINED, Called, Kind, Raised, arguments, captured, form, guessed, kind_of, lengths, parameters, spread
+from .question import (
+    KINDS,
+    UNDEFINED,
+    Called,
+    Kind,
+    Raised,
+    arguments,
+    captured,
+    form,
+    guessed,
+    kind_of,
+    lengths,
+    line_of,
+    parameters,
+    spread,
+)
 from .refute import Bench, Measured
 from .report import Check, Worst, refutation
 
 __all__ = ["Check", "check"]
 
-PROBES = 6  # points for the cause
-MOST = 64  # components of x whose derivatives may be taken by differences at each of them
+PROBES = 8  # points for the cause, where f traces; else fewer, since each costs a ladder for each component of x
+BLACK_PROBES = 5
 
 
 def check(
@@ -40,20 +55,27 @@ def check(
 ) -> Check:
     """Whether `claim` is the derivative of `f`, and if not, what went wrong. Either may be a black box.
 
-    The claim takes the arguments of f. For a number x it returns f'(x); for f with one number as value the gradient, shape of x;
-    for f that acts entry by entry the derivatives, shape of x; else the Jacobian, shape `f(x).shape + x.shape`. The shapes
+    The claim takes the arguments of f. For a number x it returns f'(x); for f with one number as value the gradient,
+    shape of x;
+    for f that acts entry by entry the derivatives, shape of x; else the Jacobian, shape `f(x).shape + x.shape`. The
+    shapes
     tell which; `kind` ("derivative", "gradient", "elementwise", "jacobian", "hessian") insists.
 
-    `at`: a point (number or array), a tuple of all arguments of a point, or a list of points; `argnums` is the argument that
+    `at`: a point (number or array), a tuple of all arguments of a point, or a list of points; `argnums` is the
+    argument that
     varies. `region=(low, high)`: `samples` points of that box (numbers or arrays). Neither: points are found by
     trying, and the result says which. `seconds` limits the symbolic proof; 0 leaves it out.
 
-    Returns a `Check`. REFUTED: at a point the claim is off by more than 6 times the estimated error of the derivative and 10 times
-    its own scatter, and it is so beside that point too. PROVED: SymPy shows that both are one formula. Otherwise UNDECIDED, with
-    the digits to which they agree. At a kink every value between the limiting derivatives is right. A claim that is NaN or
+    Returns a `Check`. REFUTED: at a point the claim is off by more than 6 times the estimated error of the derivative
+    and 10 times
+    its own scatter, and it is so beside that point too. PROVED: SymPy shows that both are one formula. Otherwise
+    UNDECIDED, with
+    the digits to which they agree. At a kink every value between the limiting derivatives is right. A claim that is
+    NaN or
     infinite is undefined there, not wrong; at a jump or on a staircase nothing is decided.
 
-    Raises `ShapeError`, `DomainError` for unfit arguments, and `CauchyError` with the user's line for what f or the claim raises.
+    Raises `ShapeError`, `DomainError` for unfit arguments, and `CauchyError` with the user's line for what f or the
+    claim raises.
 
     References: L. F. Richardson (1911); O. V. Lepskii (1990), for the choice of the step.
 
@@ -68,7 +90,11 @@ def check(
     points, argument, chosen = _points(f, claim, at, region, argnums, kind, samples, seed)
     ask = _Asking(f, claim, argument, kind, points, seconds)
     found = ask.answer()
-    cost = {"evaluations": float(ask.f.count), "claims": float(ask.claim.count), "seconds": time.perf_counter() - started}
+    cost = {
+        "evaluations": float(ask.f.count),
+        "claims": float(ask.claim.count),
+        "seconds": time.perf_counter() - started,
+    }
     return replace(found, chosen=chosen, cost=cost)
 
 
@@ -148,7 +174,7 @@ class _Asking:
             elif word != "wrong":
                 self.doubts[word] += 1
         self._say_notes()
-        kind_name = measured and benches and benches[0][0].kind or (refuted[0][2].kind if refuted else self.kind or "")
+        kind_name = seen[0][0].kind if seen else self.kind or ""
         common: dict[str, Any] = self.names | {
             "kind": kind_name, "agreed": agreed, "doubts": dict(self.doubts), "notes": tuple(self.notes),
             "claimed": tuple(m.claimed for m in measured), "derivative": tuple(m.derivative for m in measured),
@@ -177,7 +203,7 @@ class _Asking:
             if len(self.points) == 1:
                 raise Raised(
                     f"the claim `{self.claim.name}` raised {type(problem).__name__}: {problem}",
-                    where=_line(problem),
+                    where=line_of(problem),
                     why=f"it was called at the only point asked for, {x}",
                     fix="check at a point where it is defined",
                 ) from problem
@@ -230,10 +256,10 @@ class _Asking:
 
     def _point(self, bench: Bench, m: Measured, refuted: list[tuple[Measured, tuple[int, ...], Bench]]) -> str:
         if np.isin(m.status, ("wrong", "suspect")).any():
-            index = bench.confirm(m)
+            index = bench.confirm(m) if not refuted else bench.worst(m)  # one confirmed point is enough
             if index is None:
                 return "unconfirmed"
-            if self.seconds > 0 and self._formula_is_right(bench, m, index):
+            if not refuted and self.seconds > 0 and self._formula_is_right(bench, m, index):
                 return "unstable"
             refuted.append((m, index, bench))
             return "wrong"
@@ -268,9 +294,12 @@ class _Asking:
     # -- what follows ------------------------------------------------------------------------------------
 
     def _say_notes(self) -> None:
-        for word, found in (("changes_input", self.claim.changed), ("reuses_memory", self.claim.reused), ("f_changes_input", self.f.changed)):
-            if found:
-                self.notes.append(word)
+        found = {
+            "changes_input": self.claim.changed,
+            "reuses_memory": self.claim.reused,
+            "f_changes_input": self.f.changed,
+        }
+        self.notes += [word for word, seen in found.items() if seen]
 
     def _prove(self, bench: Bench, m: Measured) -> Proof | None:
         if self.seconds <= 0 or not bench.traces:
@@ -284,7 +313,8 @@ class _Asking:
         formula = self._timed(identity.prove, found)
         if formula is None:
             return None
-        return Proof("symbolic identity", formula, ("trace f and the claim", "differentiate f with SymPy", "the difference simplifies to 0"))
+        steps = ("trace f and the claim", "differentiate f with SymPy", "the difference simplifies to 0")
+        return Proof("symbolic identity", formula, steps)
 
     def _cause(self, bench: Bench, wrong: list[Measured], index: tuple[int, ...]) -> Cause | None:
         """Independent points around the worst ones, and the catalogue."""
@@ -292,8 +322,7 @@ class _Asking:
         wrong = [m for m in wrong if np.shape(m.x) == shape and m.claimed.shape == wrong[0].claimed.shape][:3]
         rng = np.random.default_rng(1823)
         xs = [np.asarray(m.x) for m in wrong]
-        few = not bench.traces and xs[0].size > MOST
-        for k in range(PROBES // 2 if few else PROBES):
+        for k in range((PROBES if bench.traces else BLACK_PROBES) - len(xs)):
             x = xs[k % len(wrong)]
             u = rng.uniform(0.6, 1.6, x.shape)
             xs.append(np.asarray(np.where(x == 0, u * rng.choice([-1, 1], x.shape), x * u), dtype=x.dtype))
@@ -305,13 +334,14 @@ class _Asking:
                 c, error = bench.claimed(x), 1e-12 * np.abs(D)
             else:
                 m = wrong[k] if k < len(wrong) else bench.measure(x)
-                c, D, error = m.claimed, m.derivative, np.where(np.isin(m.kind, ("smooth", "right", "left")), m.error, np.inf)
+                smooth = np.isin(m.kind, ("smooth", "right", "left"))
+                c, D, error = m.claimed, m.derivative, np.where(smooth, m.error, np.inf)
             if y is not None and y.shape == np.shape(self.f.at(xs[0] if shape else xs[0][()])):
                 rows.append((x, c, D, error, y))
         if len(rows) < 3:
             return None
         points, claimed, true, error, values = (np.array([r[i] for r in rows]) for i in range(5))
-        f, g = self._alone()
+        f, _ = self._alone()
         graphs = _graphs(f, points) if bench.traces else []
         sizes = lengths([("x", points[0])]) | {
             f"len(argument {i})": n for i, a in enumerate(self.f.others) if i != self.argument for n in np.shape(a)[:1]
@@ -319,7 +349,7 @@ class _Asking:
         sizes |= captured(self.f.function) | captured(self.claim.function) | _constants(graphs)
         return explain(
             claimed, true, points, error=error, values=values.reshape(len(rows), *values.shape[1:]), sizes=sizes,
-            kind=bench.kind, function=lambda x: self.f.at(x), graphs=graphs,
+            kind=bench.kind, function=self.f.at, graphs=graphs,
         )  # fmt: skip
 
 
@@ -346,12 +376,6 @@ class _Fixed(Called):
         return np.zeros(self.shape)
 
 
-def _line(problem: BaseException) -> Any:
-    from .question import line_of
-
-    return line_of(problem)
-
-
 def _weight(m: Measured, index: tuple[int, ...]) -> float:
     return float(m.distance[index] / (abs(m.claimed[index]) + abs(m.derivative[index])))
 
@@ -359,7 +383,7 @@ def _weight(m: Measured, index: tuple[int, ...]) -> float:
 def _graphs(f: Callable[[Any], Any], points: np.ndarray) -> list[Graph]:
     try:
         with np.errstate(all="ignore"):
-            graphs = [trace(lambda x: f(x), p[()]) for p in points]
+            graphs = [trace(f, p[()]) for p in points]
     except (CauchyError, ArithmeticError, ValueError, TypeError, AttributeError, LookupError, RuntimeError):
         return []
     return graphs if all(len(g.outputs) == 1 for g in graphs) else []

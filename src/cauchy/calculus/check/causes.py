@@ -23,7 +23,8 @@ POINTS = 3  # the fewest points that confirm a cause
 
 @dataclass(frozen=True)
 class Cause:
-    """A mistake by `name` (the entry `cause_<name>` of the catalog) with its `fields`; `factor` = claim / derivative where that
+    """A mistake by `name` (the entry `cause_<name>` of the catalog) with its `fields`; `factor` = claim / derivative
+    where that
     is one number, or one for each component; `likely` names reasons."""
 
     name: str
@@ -34,9 +35,11 @@ class Cause:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Both sides at several points. `claimed`, `true` and `error` (of `true`, absolute) have shape (P, *claim), `points` (P, *x).
+    """Both sides at several points. `claimed`, `true` and `error` (of `true`, absolute) have shape (P, *claim),
+    `points` (P, *x).
 
-    Optional: `values` f(x), (P, *y); `sizes`, lengths of arrays by name; `function`, f itself; `graphs`, f traced at each point.
+    Optional: `values` f(x), (P, *y); `sizes`, lengths of arrays by name; `function`, f itself; `graphs`, f traced at
+    each point.
     """
 
     claimed: np.ndarray
@@ -57,7 +60,9 @@ class Evidence:
             return False
         size = np.maximum(np.abs(g), np.abs(c))
         telling = size > 30 * np.broadcast_to(e, c.shape)
-        return bool((np.abs(g - c) <= EXACT * size + 6 * e).all() and telling.any(axis=tuple(range(1, c.ndim))).sum() >= POINTS)
+        return bool(
+            (np.abs(g - c) <= EXACT * size + 6 * e).all() and telling.any(axis=tuple(range(1, c.ndim))).sum() >= POINTS
+        )
 
 
 def explain(
@@ -67,7 +72,8 @@ def explain(
 ) -> Cause | None:  # fmt: skip
     """The mistake that turns the true derivative into the claimed one at all the points, or None.
 
-    claimed, true: arrays of shape (P, *s); points: (P, *x), at least three of them; `error` of the true values (default: rounding).
+    claimed, true: arrays of shape (P, *s); points: (P, *x), at least three of them; `error` of the true values
+    (default: rounding).
 
     >>> x = np.array([0.5, 1.0, 2.0, 3.0])
     >>> cause = explain(3 * x**3, 3 * x**2, x)
@@ -81,7 +87,9 @@ def explain(
     error = np.where(np.isfinite(error), error, np.inf)
     y = None if values is None else np.asarray(values, dtype=float)
     whole = tuple(range(1, claimed.ndim))
-    finite = np.isfinite(claimed).all(axis=whole) & np.isfinite(true).all(axis=whole) & np.isfinite(error).all(axis=whole)
+    finite = (
+        np.isfinite(claimed).all(axis=whole) & np.isfinite(true).all(axis=whole) & np.isfinite(error).all(axis=whole)
+    )
     graphs = [g for g, ok in zip(graphs, finite, strict=True) if ok] if graphs else []
     evidence = Evidence(
         claimed[finite], true[finite], points[finite], error[finite], None if y is None else y[finite],
@@ -266,7 +274,10 @@ def offset(e: Evidence) -> Cause | None:
     gap = e.claimed - e.true
     shift = float(np.median(gap))
     big = np.abs(shift) > 1e3 * (e.error + 1e-12 * np.abs(e.true))
-    if big.any(axis=tuple(range(1, gap.ndim))).sum() >= POINTS and (np.abs(gap - shift) <= EXACT * abs(shift) + 6 * e.error + 1e-12 * np.abs(e.true)).all():
+    if (
+        big.any(axis=tuple(range(1, gap.ndim))).sum() >= POINTS
+        and (np.abs(gap - shift) <= EXACT * abs(shift) + 6 * e.error + 1e-12 * np.abs(e.true)).all()
+    ):
         return Cause("offset", {"shift": f"{shift:.6g}"})
     return None
 
@@ -372,7 +383,10 @@ def some_components(e: Evidence) -> Cause | None:
     flat = [np.all(e.claimed[(slice(None), *i)] == e.claimed[(0, *i)]) for i in wrong]
     moves = [not np.allclose(e.true[(slice(None), *i)], e.true[(0, *i)], rtol=1e-6, atol=0) for i in wrong]
     if all(flat) and all(moves):
-        return Cause("components_zero" if not e.claimed[part].any() else "components_constant", {**fields, "detail": _short(e.claimed[(0, *first)])})
+        return Cause(
+            "components_zero" if not e.claimed[part].any() else "components_constant",
+            {**fields, "detail": _short(e.claimed[(0, *first)])},
+        )
     return Cause("components", fields)
 
 
@@ -392,7 +406,6 @@ def _index(i: Any) -> str:
 
 def _short(a: Any) -> str:
     return np.array2string(np.asarray(a), precision=6, threshold=6, edgeitems=2).replace("\n", "")
-
 
 
 # -- rows on the graph -------------------------------------------------------------------------------
@@ -421,7 +434,9 @@ def one_operation(e: Evidence) -> Cause | None:
         first = guess(0)
         if first is None or first.shape != e.claimed[0].shape:
             continue
-        if np.all(np.abs(first - e.claimed[0]) <= EXACT * np.maximum(np.abs(first), np.abs(e.claimed[0])) + 6 * e.error[0]):
+        if np.all(
+            np.abs(first - e.claimed[0]) <= EXACT * np.maximum(np.abs(first), np.abs(e.claimed[0])) + 6 * e.error[0]
+        ):
             rest = [guess(k) for k in range(1, len(e.claimed))]
             if all(g is not None for g in rest) and e.fits(np.array([first, *rest])):
                 return Cause(name, fields)

@@ -91,7 +91,11 @@ def normal(graph: Graph) -> str:
         elif n.prim is P.identity:
             text[n] = args[0]
         elif n.prim in (P.multiply, P.add):
-            kept = [t for t, a in zip(args, n.args, strict=True) if t != ("1.0" if n.prim is P.multiply else "0.0") or a.shape != ()]
+            kept = [
+                t
+                for t, a in zip(args, n.args, strict=True)
+                if t != ("1.0" if n.prim is P.multiply else "0.0") or a.shape != ()
+            ]
             text[n] = kept[0] if len(kept) == 1 else f"{n.prim}({','.join(sorted(args))})"
         elif n.prim is P.square:
             text[n] = f"power({args[0]},2.0)"
@@ -176,7 +180,7 @@ atexit.register(_end)
 
 def ask(found: Formulas, seconds: float, **question: Any) -> dict[str, Any] | None:
     """Put one question to the child; None when it has no answer in time."""
-    global _child, _owner  # noqa: PLW0603
+    global _child, _owner
     try:
         text = json.dumps({"f": found.f.to_data(), "claim": found.claim.to_data(), "kind": found.kind} | question)
     except CauchyError:

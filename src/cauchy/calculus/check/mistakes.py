@@ -84,7 +84,9 @@ def slopes(graphs: Sequence[Graph], points: np.ndarray, true: np.ndarray) -> Ite
     if not graphs or points.ndim != 1 or true.ndim != 1 or len({tuple(n.prim for n in g.nodes) for g in graphs}) != 1:
         return
     graph = graphs[0]
-    inside = {a for n in graph.nodes if n.prim.family in ("elementary", "special") and n.prim not in LINEAR for a in n.args}
+    inside = {
+        a for n in graph.nodes if n.prim.family in ("elementary", "special") and n.prim not in LINEAR for a in n.args
+    }
     for k, n in enumerate(graph.nodes):
         if n in inside and n.live and n not in graph.inputs and n.shape == () and n.dtype.kind == "f":
             parts = [Graph(g.inputs, (g.nodes[k],)) for g in graphs]

@@ -75,8 +75,8 @@ class Called:
             raise Raised(
                 f"{self.role} `{self.name}` raised {type(problem).__name__}: {problem}",
                 where=line_of(problem),
-                why=f"it was called with {np.shape(x) and f'an array of shape {np.shape(x)}' or 'a number'}",
-                fix=f"call it yourself with the same argument, or pass points that fit it with at=...",
+                why=f"it was called with {(np.shape(x) and f'an array of shape {np.shape(x)}') or 'a number'}",
+                fix="call it yourself with the same argument, or pass points that fit it with at=...",
             ) from problem
         if raw is None:
             raise ShapeError(
@@ -89,7 +89,7 @@ class Called:
         except ShapeError as problem:
             wanted = f"{self.role} `{self.name}` must return real numbers, got {_described(raw)}"
             raise ShapeError(wanted, where=site_of(self.function), fix=problem.fix) from None
-        if isinstance(given, np.ndarray) and not np.array_equal(given, x, equal_nan=True):
+        if given is not x and not np.array_equal(given, x, equal_nan=True):
             self.changed = True
         if isinstance(raw, np.ndarray):
             self.reused |= self.last is not None and np.shares_memory(raw, self.last)

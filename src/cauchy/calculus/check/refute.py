@@ -1,7 +1,8 @@
-"""Claim against derivative, component by component, with the errors of both; what is wrong is confirmed beside the point.
+"""Claim against derivative, component by component, with the errors of both; what is wrong is confirmed beside the
+point.
 
-The reference is the ladder of difference quotients, which measures its own error. Where f traces, the graph's derivative is a
-second witness: a claim that it confirms is never called wrong. A component is wrong only if
+The reference is the ladder of difference quotients, which measures its own error. Where f traces, the graph's
+derivative is a second witness: a claim that it confirms is never called wrong. A component is wrong only if
 |claim - D| > 6 x the error of D + 10 x the scatter of the claim under moves of x by a few ulps. And it must stay so:
 a wrong claim is wrong beside x too, or f' is continuous there; else x lies on a kink that no axis shows.
 """
@@ -35,7 +36,8 @@ _NOT_TRACEABLE = (
 class Measured:
     """Both sides at one point; arrays have the shape of the claim. `status` is one word for each component:
 
-    "agrees", "close" (by less than 1e-6, yet more than rounding), "wrong", "disputed" (the two witnesses differ, the claim
+    "agrees", "close" (by less than 1e-6, yet more than rounding), "wrong", "disputed" (the two witnesses differ, the
+    claim
     is with one of them), "undefined" (f, f' or the claim has no finite value), "unclear" (a jump, a staircase, noise),
     "untested".
     """
@@ -61,7 +63,8 @@ class Measured:
         return ERRORS * self.error + SCATTER * self.scatter
 
     def digits(self) -> float | None:
-        """Significant digits to which the claim is known to agree, over the components that are not lost in the error."""
+        """Significant digits to which the claim is known to agree, over the components that are not lost in the
+        error."""
         size = np.fmax(np.abs(self.low), np.abs(self.high))
         with np.errstate(all="ignore"):
             loss = (self.distance + self.error) / size
@@ -85,7 +88,8 @@ class Bench:
     # -- the two witnesses -------------------------------------------------------------------------
 
     def reference(self, x: np.ndarray, columns: np.ndarray | None = None) -> list[np.ndarray]:
-        """value, error, left, right, kind of the derivative by the ladder, flat, as (outputs, columns) or (entries,)."""
+        """value, error, left, right, kind of the derivative by the ladder, flat, as (outputs, columns) or
+        (entries,)."""
         g = lambda t: self.slopes(t)
         if self.kind == "elementwise":
             parts = [climb(_elementwise(g, x) if columns is None else Line(g, x, elementwise=True)).slope]
@@ -169,7 +173,7 @@ class Bench:
                 whole[where] = part
         value, error, left, right, word = (a.reshape(c.shape) for a in (value, error, left, right, word))
         auto = self.graph(x)
-        single = raw is not None and raw.dtype == np.float32 or x.dtype == np.float32 or self._single(x, c)
+        single = (raw is not None and raw.dtype == np.float32) or x.dtype == np.float32 or self._single(x, c)
         scatter = self.scatter(x, c, single) if np.isfinite(c).any() else np.full(c.shape, np.nan)
         kink = word == "kink"
         low, high = np.where(kink, np.fmin(left, right), value), np.where(kink, np.fmax(left, right), value)
@@ -218,9 +222,7 @@ class Bench:
             gap = np.where(m.status == "suspect", np.abs(m.claimed - m.derivative), -1.0)
             k = np.unravel_index(int(np.argmax(gap)), gap.shape)
             m = self.measure(m.x, np.array([int(np.ravel_multi_index(k, gap.shape)) % np.size(m.x)]))
-        with np.errstate(all="ignore"):
-            weight = m.distance / (np.fmax(np.abs(m.derivative), np.abs(m.claimed)) + np.finfo(float).tiny)
-            weight = np.where(m.status == "wrong", weight * np.sqrt(np.abs(m.claimed - m.derivative)), -1.0)
+        weight = self._weights(m)
         for flat in np.argsort(-weight, axis=None)[:3]:
             index = tuple(int(i) for i in np.unravel_index(flat, weight.shape))
             if weight[index] < 0:
@@ -228,6 +230,19 @@ class Bench:
             if self._stays(m, index):
                 return index
         return None
+
+    def _weights(self, m: Measured) -> np.ndarray:
+        """How telling each wrong component is; -1 for the others."""
+        with np.errstate(all="ignore"):
+            weight = m.distance / (np.fmax(np.abs(m.derivative), np.abs(m.claimed)) + np.finfo(float).tiny)
+            weight = weight * np.sqrt(np.abs(m.claimed - m.derivative))
+        return np.where(m.status == "wrong", np.where(np.isfinite(weight), weight, 0.0), -1.0)
+
+    def worst(self, m: Measured) -> tuple[int, ...] | None:
+        """The index of the worst wrong component, unconfirmed."""
+        weight = self._weights(m)
+        index = tuple(int(i) for i in np.unravel_index(int(np.argmax(weight)), weight.shape))
+        return index if weight[index] >= 0 else None
 
     def _stays(self, m: Measured, index: tuple[int, ...]) -> bool:
         x = np.asarray(m.x)

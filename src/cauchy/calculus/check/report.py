@@ -42,10 +42,12 @@ class Check(Result):
     - verdict REFUTED: `worst` is the evidence, `cause` the mistake by name ("" if none of the catalogue fits), `factor` =
       claim / derivative where that is one number (or one for each component), `likely` reasons by name.
     - PROVED: `proof` holds the formula; the claim equals it over the real numbers wherever both are defined.
-    - UNDECIDED: agrees at `agreed` of the `points`, to `digits` significant digits at least (None: no point says more than "0 up to
+    - UNDECIDED: agrees at `agreed` of the `points`, to `digits` significant digits at least (None: no point says more
+      than "0 up to
       rounding"); `doubts` counts the points that could not be used, by reason.
 
-    `kind` says what derivative the claim was taken for. `claimed` and `derivative` hold both sides at the points. Errors are
+    `kind` says what derivative the claim was taken for. `claimed` and `derivative` hold both sides at the points.
+    Errors are
     estimates, so a refutation is evidence beyond 6 times the error, not a proof.
     """
 
@@ -81,7 +83,12 @@ class Check(Result):
             where = say("check.component", lang, index=list(w.component)) if w.component else ""
             kink = w.low != w.high
             fields = {"x": _short(w.x), "component": where, "claimed": f"{w.claimed:.10g}"}
-            fields |= {"derivative": f"{w.derivative:.10g}", "error": f"{w.error:.1e}", "low": f"{w.low:.6g}", "high": f"{w.high:.6g}"}
+            fields |= {
+                "derivative": f"{w.derivative:.10g}",
+                "error": f"{w.error:.1e}",
+                "low": f"{w.low:.6g}",
+                "high": f"{w.high:.6g}",
+            }
             lines.append(say("check.worst_kink" if kink else "check.worst", lang, **fields))
         details = dict.fromkeys(("size", "inner", "n"), "") | dict(self.details)
         if self.cause:
@@ -103,7 +110,9 @@ class Check(Result):
         return self.text()
 
     def _repr_html_(self) -> str:
-        color = {Verdict.PROVED: figure.GREEN, Verdict.REFUTED: figure.RED, Verdict.UNDECIDED: figure.ORANGE}[self.verdict]
+        color = {Verdict.PROVED: figure.GREEN, Verdict.REFUTED: figure.RED, Verdict.UNDECIDED: figure.ORANGE}[
+            self.verdict
+        ]
         first, *rest = (html.escape(line.strip()) for line in self.text().splitlines())
         body = "".join(f"<li>{line}</li>" for line in rest)
         return f'<div style="border-left:4px solid {color};padding-left:.8em"><b>{first}</b><ul>{body}</ul></div>'
@@ -111,8 +120,14 @@ class Check(Result):
     def to_dict(self) -> dict[str, Any]:
         """The result as data that JSON can hold; NaN and infinities become strings."""
         worst = None if self.worst is None else vars(self.worst)
-        out = {name: getattr(self, name) for name in ("kind", "f", "claim", "cause", "factor", "likely", "details", "agreed")}
-        out |= {name: getattr(self, name) for name in ("digits", "doubts", "notes", "points", "claimed", "derivative", "cost")}
+        out = {
+            name: getattr(self, name)
+            for name in ("kind", "f", "claim", "cause", "factor", "likely", "details", "agreed")
+        }
+        out |= {
+            name: getattr(self, name)
+            for name in ("digits", "doubts", "notes", "points", "claimed", "derivative", "cost")
+        }
         out |= {"verdict": self.verdict.value, "worst": worst, "formula": self.proof and self.proof.statement}
         return _plain(out)
 

@@ -24,7 +24,8 @@ MOST_SUMMITS, MOST_JUMPS = 32, 1000
 class Scan:
     """The mesh `x` with the `size` |f| there (the largest component).
 
-    `mass` estimates the integral of |f|; `suspects` are places where f seems to blow up, `jumps` those where it leaps.
+    `mass` estimates the integral of |f|; `suspects` are places where f seems to blow up, `jumps` those where it, or its
+    slope, leaps.
     """
 
     x: np.ndarray
@@ -85,7 +86,7 @@ def scan(f: Integrand, a: float, b: float, points: tuple[float, ...]) -> Scan:
     with np.errstate(all="ignore"):
         mass = float(np.sum((known[1:] + known[:-1]) / 2 * np.diff(x)))
     with np.errstate(all="ignore"):
-        return Scan(x, size, mass, _suspects(f, x, size, a, b), _jumps(f, x, y))
+        return Scan(x, size, mass, _suspects(f, x, size, a, b), sorted({*_jumps(f, x, y), *_kinks(f, x, y)}))
 
 
 def _size(y: np.ndarray) -> np.ndarray:
@@ -150,6 +151,39 @@ def _jumps(f: Integrand, x: np.ndarray, y: np.ndarray) -> list[float]:
         lower, upper = np.where(mask, lower, value), np.where(mask, value, upper)
     stays = _size(upper - lower) > leap / 2
     return sorted({float(p) for p in high[stays]})
+
+
+def _kinks(f: Integrand, x: np.ndarray, y: np.ndarray) -> list[float]:
+    """Places where the slope leaps: between far steeper second differences than beside them, narrowed by bisection."""
+    if len(x) < 9 or y.ndim > 1:
+        return []
+    h = np.diff(x)
+    with np.errstate(all="ignore"):
+        slope = np.diff(y) / h
+        bend = np.abs(np.diff(slope)) / (h[1:] + h[:-1])  # bend[i] belongs to x[i + 1]
+        sure = np.abs(np.diff(slope)) * np.minimum(h[1:], h[:-1]) > 1e-9 * (np.abs(y[1:-1]) + np.abs(np.diff(y)[1:]))
+    bend[~np.isfinite(bend)] = np.inf
+    c = np.arange(3, len(x) - 4)  # the cell from x[c] to x[c + 1]
+    here = np.maximum(bend[c - 1], bend[c])
+    beside = np.maximum(bend[c - 2], bend[c + 1])
+    known = np.isfinite(here) & (sure[c - 1] | sure[c])
+    # with the kink in the cell both its ends bend; with the kink on a node, one cell stands for it
+    cells = c[known & (here / 6 > np.maximum(beside, np.maximum(bend[c - 3], bend[c + 2])))]
+    alone = known & (bend[c] / 6 > np.maximum(bend[c - 1], bend[c + 1]))
+    cells = np.unique(np.concatenate([cells, c[alone]]))
+    cells = cells[np.argsort(-np.maximum(bend[cells - 1], bend[cells]))][:MOST_JUMPS]
+    low, high, left, right = x[cells].copy(), x[cells + 1].copy(), slope[cells - 1].copy(), slope[cells + 1].copy()
+    below, above = y[cells].copy(), y[cells + 1].copy()
+    for _ in range(24 if len(cells) else 0):
+        middle = low / 2 + high / 2
+        value = f.many(middle)
+        with np.errstate(all="ignore"):
+            first, second = (value - below) / (middle - low), (above - value) / (high - middle)
+            lower = np.abs(first - left) > np.abs(second - right)
+        left, right = np.where(lower, left, first), np.where(lower, second, right)
+        low, high = np.where(lower, low, middle), np.where(lower, middle, high)
+        below, above = np.where(lower, below, value), np.where(lower, value, above)
+    return sorted({float(p) for p in low / 2 + high / 2 if np.isfinite(p)})
 
 
 def _finite(v: np.ndarray) -> np.ndarray:

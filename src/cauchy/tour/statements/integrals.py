@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from ...calculus.explain import equivalent, explain
 from ...calculus.expression import parse
 from ...calculus.integrate import antiderivative, area, fundamental_defect, integrate, running_sum, volume_of_revolution
+from ...calculus.picture import draw
+from ...proof import Verdict
 from ...trace import trace
 from ..statement import Outcome, Report, statement
 
@@ -117,12 +121,15 @@ def both_curves(r: Report) -> None:
     s = running_sum(parabola, X, dx=0.1)
     zh = r.lang == "zh"
 
-    def draw(figure: Any, axes: Any) -> None:
+    def both(figure: Any, axes: Any) -> None:
         axes.plot(X, s.value, label="面积（左和）" if zh else "area (left sums)")
-        axes.plot(X, cubic(X), label="原函数 $x^3-2x^2$" if zh else "antiderivative $x^3-2x^2$")
+        axes.plot(X, cubic(X), label="原函数 x³ − 2x²" if zh else "antiderivative x³ − 2x²")
         axes.legend()
 
-    r.plot(draw, size=(6, 3.8))
+    made = r.plot(both, size=(6, 3.8))
+    if made is not None:
+        area, original = made.axes[0].lines
+        r.holds("the upper line is labeled area, the lower antiderivative :: 上方的线标为面积，下方标为原函数", np.all(area.get_ydata() > original.get_ydata()) and area.get_label()[:2] in ("ar", "面积"))
 
 
 @statement("S15")
@@ -140,6 +147,10 @@ def jakobs_listing(r: Report) -> None:
     r.expect("its sums end at", np.cumsum(fx)[-1], 2004.1, rtol=1e-12)
     gap = np.cumsum(fx) - cubic(X)
     r.expect("gap, least and largest", [gap.min(), gap.max()], [1216.987, 1234.0], atol=1e-3)
+    r.raises("a `def` without its colon :: `def` 后缺冒号", SyntaxError, lambda: compile("def f(x)\n    return x", "listing", "exec"))
+    r.holds("the en dash is read as a minus :: 连接号“–”按减号读入", equivalent("(3*x**2) – (4*x)", "3x^2-4x").verdict is Verdict.PROVED)
+    idle = [ast.unparse(e.value) for e in ast.parse("plt.plot(x, y)\nplt.show").body if isinstance(e, ast.Expr) and not isinstance(e.value, ast.Call)]
+    r.expect("named, but not called :: 只提到而未调用", idle, ["plt.show"])
     r.say("`plt.show` without brackets is only named, not called: no window opens.", "`plt.show` 后没有括号，只是提到而未调用：不会弹出窗口。")
 
 
@@ -176,8 +187,10 @@ def volumes(r: Report) -> None:
         [-1.0, lambda x: -np.sqrt(1 - x * x)],
         [1.0, lambda x: np.sqrt(1 - x * x)],
     )
-    r.expect("unit ball", ball.value, 4.1887902047863905, rtol=1e-7)
+    r.expect("unit ball, as a double integral :: 单位球，二重积分", ball.value, 4.1887902047863905, rtol=1e-7)
     r.show("its error, estimated", f"{ball.error:.1e}")
+    turned = volume_of_revolution(lambda x: np.sqrt(1 - x * x), -1, 1)
+    r.expect("unit ball, as a solid of revolution :: 单位球，旋转体", turned.value, 4.1887902047863905, rtol=1e-12)
 
 
 @statement("S82")
@@ -192,6 +205,9 @@ def computation_graph(r: Report) -> None:
     graph = y.graph()
     operations = [n for n in graph.nodes if n.args]
     r.expect("inputs, operations", [len(graph.inputs), len(operations)], [2, 3])
+    drawn = draw(lambda a, b: (a + b) * (b + 1), 2.0, 1.0).svg
+    r.holds("exported as SVG, sensitivities on it :: 导出为 SVG，并标出灵敏度", "∂ 2" in drawn and "∂ 5" in drawn)
+    r.figures.append(drawn)
 
 
 @statement("S81")
@@ -252,9 +268,6 @@ def descent(r: Report) -> None:
 
 @statement("S61")
 def equivalent_answers(r: Report) -> Outcome:
-    from ...calculus.explain import equivalent
-    from ...proof import Verdict
-
     for answer in ("x*(3*x-4)", "3x^2 – 4x", "x(3x−4)", "3x²-4x"):
         r.holds(f"{answer} equals 3x^2-4x", equivalent(answer, "3x^2-4x").verdict is Verdict.PROVED)
     r.holds("3x^2 - 4 does not", equivalent("3x^2-4", "3x^2-4x").verdict is Verdict.REFUTED)
@@ -263,8 +276,6 @@ def equivalent_answers(r: Report) -> Outcome:
 
 @statement("S47")
 def stationary_points(r: Report) -> Outcome:
-    from ...calculus.explain import explain
-
     e = explain("x^3-2x^2+1", lang=r.lang)
     found = {p.x.value: (p.kind, p.y.value) for p in e.stationary.points}
     r.holds("two stationary points, proved", e.stationary.proved and len(found) == 2)
@@ -273,14 +284,13 @@ def stationary_points(r: Report) -> Outcome:
     trace_second = trace(lambda x: x**3 - 2 * x**2 + 1, 1.0).sympy()
     (x,) = trace_second.free_symbols
     r.expect("f'' there", [trace_second.diff(x, 2).subs(x, v) for v in (0, parse("4/3").sympy())], [-4, 4])
+    r.expect("limits at -∞ and ∞ :: 在 -∞ 与 ∞ 处的极限", [limit.value for _, limit in e.limits or ()], [-np.inf, np.inf])
     r.holds("neither is global", all(p.everywhere is False for p in e.stationary.points))
     return Outcome.PROVED
 
 
 @statement("S48")
 def zero_slope_is_extremum(r: Report) -> Outcome:
-    from ...calculus.explain import explain
-
     cube = explain("x^3", lang=r.lang)
     r.show("x³ at 0", [p.kind for p in cube.stationary.points])
     r.holds("x³: flat at 0 and no extremum", [p.x.value for p in cube.stationary.points] == [0.0] and "min" not in cube.stationary.points[0].kind and "max" not in cube.stationary.points[0].kind)
@@ -294,8 +304,6 @@ def zero_slope_is_extremum(r: Report) -> Outcome:
 
 @statement("S49")
 def zoom(r: Report) -> None:
-    from ...calculus.explain import explain
-
     gap = r.expect("extremum gap", 1 + 5 / 27, 32 / 27, rtol=1e-15)
     r.expect("of the range over [-10,10]", gap / 2000, 0.000593, atol=5e-7)
     e = explain("x^3-2x^2+1", lang=r.lang)
@@ -305,12 +313,13 @@ def zoom(r: Report) -> None:
 
 @statement("S50")
 def logarithm(r: Report) -> Outcome:
-    from ...calculus.explain import explain
-
     e = explain("log x", lang=r.lang)
     r.holds("no stationary point, proved", e.stationary.proved and not e.stationary.points)
     r.holds("no maximum and no minimum", e.highest[0] != "attained" and e.lowest[0] != "attained")
-    r.show("derivative", e.derivative)
+    r.expect("derivative :: 导数", str(e.derivative), "1/x")
+    r.expect("second derivative :: 二阶导数", str(e.second), "-1/x^2")
+    r.expect("limits at 0 and ∞ :: 在 0 与 ∞ 处的极限", [limit.value for _, limit in e.limits or ()], [-np.inf, np.inf])
+    r.holds("increasing and concave on (0, ∞) :: 在 (0, ∞) 上递增且上凸", [[(a.value, b.value, sign) for a, b, sign in signs] for signs in (e.monotone, e.curvature)] == [[(0, np.inf, 1)], [(0, np.inf, -1)]])
     r.say("There is no maximum at infinity: log x grows without bound and attains none.", "不存在“无穷处的最大值”：log x 无界增长，取不到最大值。")
     r.picture(e.plot)
     return Outcome.REFUTED

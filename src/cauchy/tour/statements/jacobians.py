@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from ...calculus.check import check
 from ...calculus.difference import difference
 from ...calculus.differentiate import grad, hessian, jacobian, vjp
 from ...calculus.kink import differentiate
+from ...proof import Verdict
 from ...trace import trace
 from ..statement import Outcome, Report, statement
 
@@ -98,9 +100,9 @@ def layer_form(r: Report) -> None:
     z, pullback = vjp(layer, INPUT)
     y = network(INPUT)
     dz = y * (1 - y) * OUTER
-    r.expect("Wᵀ dy/dz = dy/dx", w.T @ dz, grad(network)(INPUT), rtol=1e-14)
-    r.expect("the same by one pullback, no matrix formed", pullback(dz)[0], w.T @ dz, rtol=1e-14)
-    r.expect("W is diag(f') times the weights", w, (1 - z**2)[:, None] * INNER, rtol=1e-14)
+    r.expect("Wᵀ dy/dz = dy/dx", w.T @ dz, grad(network)(INPUT), atol=1e-15)
+    r.expect("the same by one pullback, no matrix formed", pullback(dz)[0], w.T @ dz, atol=1e-15)
+    r.expect("W is diag(f') times the weights", w, (1 - z**2)[:, None] * INNER, atol=1e-15)
     r.holds("and not the weights themselves", not np.allclose(w, INNER))
 
 
@@ -119,9 +121,13 @@ def several_layers(r: Report) -> None:
         step = jacobian(lambda v, w=w: np.tanh(w @ v))(a)
         sensitivity = step.T @ sensitivity
     r.expect("product of layer Jacobians, right to left", sensitivity, grad(total)(x), rtol=1e-13)
+    da = np.ones(1)
+    for w, a in reversed(outputs):
+        da = w.T @ (da * (1 - np.tanh(w @ a) ** 2))
+    r.expect("da of a hand-written backward pass :: 手写反向传播的 da", da, sensitivity, rtol=1e-14)
     second = lambda v: np.tanh(weights[1] @ v)
     at = outputs[1][1]
-    r.expect("layer 2 against central differences", difference(second, at, method="central", step=1e-5).value, jacobian(second)(at), atol=1e-9)
+    r.expect("layer 2 against central differences", difference(second, at, method="richardson").value, jacobian(second)(at), atol=1e-11)
 
 
 @statement("S34")
@@ -130,7 +136,10 @@ def sigmoid(r: Report) -> Outcome:
     r.expect("sigma(0)", naive(0.0), 0.5)
     right = r.expect("sigma'(0)", grad(naive)(0.0), 0.25)
     claimed = lambda t: 2 * naive(t) * (1 - naive(t))
-    r.expect("the source's dsigmoid(0) over it", claimed(0.0) / right, 2.0)
+    r.expect("the source's dsigmoid(0) :: 原文的 dsigmoid(0)", claimed(0.0), 2 * right)
+    checked = check(naive, claimed, region=(-4.0, 4.0))
+    r.holds("`check` refutes it :: `check` 予以推翻", checked.verdict is Verdict.REFUTED)
+    r.expect("and names the factor :: 并指出倍数", checked.factor, 2.0, rtol=1e-9)
     r.expect("expit and its slope at ±745", [*expit([745.0, -745.0]), grad(expit)(745.0), grad(expit)(-745.0)], [1, 0, 0, 0], atol=1e-300)
     r.say("dsigmoid in the source is twice the derivative.", "原文的 dsigmoid 是正确导数的 2 倍。")
     return Outcome.REFUTED
@@ -146,24 +155,44 @@ def relu(r: Report) -> None:
     r.holds("the value used lies between them", kink.left <= kink.derivative <= kink.right)
 
 
+EPSILON = np.finfo(float).eps
+
+
+def clipped_sigmoid(z: float) -> float:
+    return float(expit(min(max(z, -500.0), 500.0)))
+
+
+def clipped_seed(z: float, y: float) -> float:
+    """dL/dz as the source computes it: dL/dyhat times its dsigmoid, both clipped. Lost where sigma is saturated."""
+    s = clipped_sigmoid(z)
+    return (-y / max(s, EPSILON) + (1 - y) / max(1 - s, EPSILON)) * 2 * s * (1 - s)
+
+
 @statement("S37")
 def fused_logit(r: Report) -> None:
     loss = lambda z, y: np.logaddexp(0.0, z) - y * z
     r.expect("dL/dz at z=-745, y=1", grad(loss)(-745.0, 1.0), -1.0, rtol=1e-15)
     r.expect("dL/dz at z=40, y=0", grad(loss)(40.0, 0.0), 1.0, rtol=1e-15)
+    r.expect("through dL/dyhat, as the source :: 照原文先求 dL/dyhat", [clipped_seed(-745.0, 1.0), clipped_seed(40.0, 0.0)], [-6.4e-202, 0.0], rtol=0.01)
     z = np.linspace(-6, 6, 25)
     r.expect("sigma(z) - y everywhere", grad(lambda t: np.sum(loss(t, 1.0)))(z), expit(z) - 1.0, atol=2e-16)
 
 
 @statement("S36")
-def cross_entropy(r: Report) -> None:
+def cross_entropy(r: Report) -> Outcome:
     loss = lambda z, y: np.logaddexp(0.0, z) - y * z
     r.expect("at z=-745, y=1 the loss is", loss(-745.0, 1.0), 745.0)
+    r.expect("clipped as in the source :: 照原文截断", -np.log(max(clipped_sigmoid(-745.0), EPSILON)), 36.0436533891, atol=5e-11)
     x, y = circles()
     z = initial_logits(x)
     mean = np.mean(loss(z, y))
     r.expect("mean over the source's data and weights", mean, 0.6936297274732938, rtol=1e-14)
     r.expect("the source prints the sum", mean * len(y), 693.6297274732938, rtol=1e-14)
+    r.say(
+        "It divides by the number of columns, which is 1: the result is the sum over the samples, 1000 times the mean.",
+        "代码除以的是列数，即 1：结果是对全部样本求和，为平均值的 1000 倍。",
+    )
+    return Outcome.REFUTED
 
 
 def circles() -> tuple[np.ndarray, np.ndarray]:
@@ -245,6 +274,8 @@ def taylor(r: Report) -> Outcome:
 def jacobian_shape(r: Report) -> None:
     j = jacobian(field)(np.array([1.0, 2.0]))
     r.expect("shape outputs by inputs", j.shape, (2, 2))
+    tall = lambda v: np.stack([v[0], v[1], v[0] * v[1]])
+    r.expect("three outputs of two inputs :: 两个输入、三个输出", jacobian(tall)(np.array([1.0, 2.0])).shape, (3, 2))
     r.expect("J[0,1] = ∂f0/∂x1 = 2x", j[0, 1], 2.0)
 
 

@@ -28,17 +28,27 @@ def accumulated_rounding(r: Report) -> None:
         total += 0.1
     r.expect("ten additions of 0.1", total, 0.9999999999999999)
     r.expect("fsum", math.fsum([0.1] * 10), 1.0)
-    error = abs(Fraction(total) - 1)
-    bound = 10 * Fraction(math.ulp(1.0)) / 2 + 10 * abs(Fraction(0.1) - Fraction(1, 10))
-    r.holds("1 lies within the rounding bound of the sum", error <= bound)
+    low = high = Fraction(0)
+    for _ in range(10):
+        # the decimal 0.1 lies between the neighbors of the double, and a sum between the neighbors of the rounded sum
+        low = Fraction(math.nextafter(float(low + Fraction(math.nextafter(0.1, 0.0))), -math.inf))
+        high = Fraction(math.nextafter(float(high + Fraction(math.nextafter(0.1, 1.0))), math.inf))
+    r.show("the sum, every rounding taken outward :: 每次舍入都向外取的和", f"[{float(low)!r}, {float(high)!r}]")
+    r.holds("contains 1 :: 包含 1", low <= 1 <= high)
 
 
 @statement("S95")
 def underflow(r: Report) -> None:
     r.expect("exp(-746)", float(np.exp(-746.0)), 0.0)
-    for name, f in (("log(0)", lambda: np.log(np.float64(0.0))), ("1/0", lambda: np.float64(1.0) / np.float64(0.0))):
+    for name, f, want, word in (
+        ("log(0)", lambda: np.log(np.float64(0.0)), -math.inf, "log"),
+        ("1/0", lambda: np.float64(1.0) / np.float64(0.0), math.inf, "divide"),
+    ):
+        with np.errstate(divide="ignore"):
+            r.expect(name, float(f()), want)
         with np.errstate(divide="raise"):
             r.raises(f"{name} names the operation", FloatingPointError, f)
+        r.holds("the message has its name :: 报错含其名称", word in r.computed[-1][1].removeprefix("divide by zero"))
 
 
 @statement("S96")
@@ -81,3 +91,17 @@ def log_of_softmax(r: Report) -> Outcome:
     r.expect("gradient of -log softmax", g, [1.0, -1.0])
     r.say("Shifting cures the overflow of softmax, not the logarithm of its zeros.", "平移能避免 softmax 溢出，却救不了对其零值取对数。")
     return Outcome.REFUTED
+
+
+@statement("S100")
+def probabilities(r: Report) -> None:
+    x = np.random.default_rng(0).normal(scale=5.0, size=(1000, 10))
+    p = softmax(x, axis=1)
+    r.holds("1000 random 10-vectors: entries in [0, 1] :: 1000 个随机 10 维向量：元素在 [0, 1] 内", np.all((p >= 0) & (p <= 1)))
+    r.holds("sums 1 to 4 ulp :: 和为 1，误差至多 4 ulp", np.abs(p.sum(axis=1) - 1).max() <= 4 * np.spacing(1.0))
+    r.holds("the largest stays the largest :: 最大元素的位置不变", np.array_equal(p.argmax(axis=1), x.argmax(axis=1)))
+    for v in (x[0], np.array([1.0, 2.0, 3.0])):
+        q = softmax(v)
+        r.expect(f"J - (diag(p) - ppᵀ), n = {v.size}", np.abs(jacobian(softmax)(v) - (np.diag(q) - np.outer(q, q))).max(), 0.0, atol=1e-16)
+    g = grad(lambda v: -log_softmax(v)[2])(np.array([1.0, 2.0, 3.0]))
+    r.expect("dCE/dx = p - onehot", g, [0.09003057, 0.24472847, -0.33475904], atol=5e-9)

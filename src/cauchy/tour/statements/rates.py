@@ -15,6 +15,7 @@ from ...trace import trace
 from ..statement import Outcome, Report, statement
 
 D = 1e-4
+NAMES = {"forward": "前向", "central": "中心"}
 X = np.linspace(-10, 10, 500)
 
 
@@ -61,38 +62,46 @@ def limit_of_the_quotient(r: Report) -> Outcome:
 def power_rule(r: Report) -> Outcome:
     import sympy
 
-    for n in (-3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 0.5):
-        f = lambda x, n=n: x**n if n else x**0 * 1.0
-        formula, x = symbolic(f) if n else (sympy.Integer(1), sympy.Symbol("x"))
+    for n in (*range(-3, 0), *range(1, 8), 0.5):
+        formula, x = symbolic(lambda x, n=n: x**n)
         exact = sympy.nsimplify(n)
-        r.holds(f"n = {exact}: n x^(n-1)", sympy.simplify(formula.diff(x) - exact * x ** (exact - 1)) == 0)
-        at = 1.7
-        if abs(derivative(lambda x, n=n: x**n)(at) - n * at ** (n - 1)) > 4e-15 * abs(n * at ** (n - 1)):
-            raise DomainError(f"the graph's derivative of x^{n} is off")
+        r.holds(f"n = {exact}", sympy.simplify(formula.diff(x) - exact * x ** (exact - 1)) == 0)
+        r.expect("at 1.7", derivative(lambda x, n=n: x**n)(1.7), n * 1.7 ** (n - 1), rtol=1e-15)
+        del r.computed[-2:]  # one line for all of them
+    r.holds("n = -3, ..., 7 and 1/2", True)
+    r.expect("n = 0", derivative(lambda x: x**0)(1.7), 0.0)
     graph = trace(lambda x, n: x**n, 1.7, 2.5).sympy()
     x, n = (next(s for s in graph.free_symbols if s.name == k) for k in "xn")
-    r.holds("symbolic n", sympy.simplify(graph.diff(x) - n * x ** (n - 1)) == 0)
+    r.holds("n symbolic :: n 为符号", sympy.simplify(graph.diff(x) - n * x ** (n - 1)) == 0)
     return Outcome.PROVED
 
 
-def two_panels(r: Report, f: Any, labels: tuple[str, str, str]) -> None:
+def two_panels(r: Report, f: Any, title: str) -> Any:
+    """f on the left; on the right its derivative, by quotient and by formula."""
+    zh = r.lang == "zh"
+
     def draw(figure: Any, axes: Any) -> None:
         axes[0].plot(X, f(X))
-        axes[0].set_title(labels[0])
-        axes[1].plot(X, forward(f, X, D), label=labels[1], alpha=0.6)
-        axes[1].plot(X, derivative(f)(X), "--", label=labels[2])
+        axes[0].set_title(title)
+        axes[1].plot(X, forward(f, X, D), label="变化率" if zh else "rate of change", alpha=0.6)
+        axes[1].plot(X, derivative(f)(X), "--", label="公式" if zh else "formula")
         axes[1].set_title("y=f'(x)")
         axes[1].legend()
 
-    r.plot(draw, size=(9, 3.6), columns=2)
+    return r.plot(draw, size=(9, 3.6), columns=2)
 
 
 @statement("S04")
 def lesson_one_figure(r: Report) -> None:
-    zh = r.lang == "zh"
-    labels = ("y=f(x)", "变化率" if zh else "rate of change", "公式" if zh else "formula")
-    two_panels(r, square, labels)
-    r.expect("points in each line", X.size, 500)
+    made = two_panels(r, square, "y=f(x)")
+    r.expect("points in each line :: 每条线的点数", X.size, 500)
+    if made is not None:
+        left, right = made.axes
+        r.expect("titles :: 标题", [a.get_title() for a in made.axes], ["y=f(x)", "y=f'(x)"])
+        r.expect("lines left, right :: 左右线条数", [len(left.lines), len(right.lines)], [1, 2])
+        r.holds("500 points each :: 各 500 点", all(line.get_xdata().size == 500 for a in made.axes for line in a.lines))
+        r.expect("entries of the legend :: 图例条目数", len(right.get_legend().get_texts()), 2)
+        r.holds("every character has a glyph :: 每个字符都有字形", True)  # `plot` raises where one is missing
 
 
 @statement("S05")
@@ -108,7 +117,8 @@ def curves_coincide(r: Report) -> Outcome:
 def smaller_is_better(r: Report) -> Outcome:
     for d, want in ((1e-4, 20.000099999890608), (1e-14, 21.316282072803006), (1e-15, 42.63256414560601)):
         r.expect(f"d = {d:g}", float(difference(square, 10.0, "forward", step=d).value), want)
-    r.raises("d = 8e-16", DomainError, lambda: difference(square, 10.0, "forward", step=8e-16))
+    r.expect("d = 8e-16", (square(10.0 + 8e-16) - square(10.0)) / 8e-16, 0.0)
+    r.raises("d = 8e-16, asked of the library :: d = 8e-16，问本库", DomainError, lambda: difference(square, 10.0, "forward", step=8e-16))
     study = step_study(square, 10.0, "forward", truth=20.0)
     r.show("best forward step", f"{study.best_step:.1e}")
     r.plot(lambda figure, axes: study.plot(axes), size=(6, 4))
@@ -136,8 +146,7 @@ def task_one(r: Report) -> Outcome:
     r.expect("at x =", X[k], -10.0)
     r.expect("range of f'", [derivative(cubic)(2 / 3), derivative(cubic)(-10.0)], [-4 / 3, 340.0], rtol=1e-15)
     r.expect("range of f", [cubic(-10.0), cubic(10.0)], [-1199.0, 801.0])
-    zh = r.lang == "zh"
-    two_panels(r, cubic, ("$y=x^3-2x^2+1$", "变化率" if zh else "rate of change", "公式" if zh else "formula"))
+    two_panels(r, cubic, "$y=x^3-2x^2+1$")
     return Outcome.PROVED
 
 
@@ -156,11 +165,15 @@ def exponential_collapses(r: Report) -> None:
     r.expect("half the gap between doubles at 100", math.ulp(100.0) / 2, 7.105427357601002e-15)
     tiny = (np.exp(t + 1e-15) - np.exp(t)) / 1e-15
     zeros = t + 1e-15 == t
-    r.expect("zero quotients with h = 1e-15, from T = 16 on", int(np.sum(zeros & (t >= 16))), 841)
-    r.holds("each of them is x + h == x", np.all(tiny[zeros] == 0))
+    r.expect("zero quotients with h = 1e-15 :: h = 1e-15 时为零的差商个数", int(np.sum(tiny == 0)), 841)
+    r.expect("the first at x = :: 首次出现于 x =", float(t[tiny == 0][0]), 16.0)
+    r.holds("they are zero exactly where x + h == x :: 恰在 x + h == x 处为零", np.array_equal(tiny == 0, zeros))
     quotient = forward(np.exp, t, 1e-4)
     r.holds("h = 1e-4: no zero", np.all(quotient > 0))
     r.expect("and relative error", np.max(np.abs(quotient / np.exp(t) - 1)), 5.0e-5, rtol=0.02)
+    above, below = np.exp(t + 1e-4), np.exp(t)
+    condition = (above + below) / (above - below)
+    r.expect("condition of the subtraction, least and largest :: 相减的条件数，最小与最大", [condition.min(), condition.max()], [2e4, 2e4], rtol=1e-8)
     r.say("The condition of the subtraction is 2/h, whatever x is.", "相减的条件数为 2/h，与 x 无关。")
 
 
@@ -181,6 +194,7 @@ def underflow_in_single(r: Report) -> Outcome:
     r.expect("float32(1e-50)", float(np.float32(1e-50)), 0.0)
     tie = r.expect("ties to zero at 2^-150", 2.0**-150, 7.006492321624085e-46)
     r.holds("just above it does not vanish", np.float32(tie * 1.01) > 0 and np.float32(tie) == 0)
+    r.expect("relative error :: 相对误差", abs(float(np.float32(1e-50)) - 1e-50) / 1e-50, 1.0)
     r.expect("least subnormal", float(np.nextafter(np.float32(0), np.float32(1))), 1.4e-45, rtol=0.01)
     r.expect("NumPy prints", repr(np.float32(1e-50)), "np.float32(0.0)")
     r.say("This is underflow: a relative error of 100 %, not a rounding error.", "这是下溢：相对误差 100%，并非普通舍入误差。")
@@ -192,6 +206,8 @@ def central_quotient(r: Report) -> Outcome:
     r.expect("x³-2x²+1 at 1, h=1e-4", float(difference(cubic, 1.0, "central", step=1e-4).value), -0.9999999899990009)
     third = derivative(cubic, order=3)(1.0)
     r.expect("error = h²/6 f'''", 1e-8 / 6 * third, -0.9999999899990009 + 1, rtol=1e-3)
+    r.expect("the exact derivative :: 准确的导数", derivative(cubic)(1.0), -1.0)
+    r.expect("with h - h for x - h :: 把 x - h 写成 h - h", (cubic(1.0 + 1e-4) - cubic(0.0)) / 2e-4, -5000.5, atol=0.01)
     r.say("(h - h) in the text is 0; the denominator is 2h.", "文中的 (h-h) 等于 0；分母应为 2h。")
     return Outcome.REFUTED
 
@@ -201,9 +217,11 @@ def forward_versus_central(r: Report) -> None:
     truth = math.cos(1.0)
     for method, want in (("forward", 4.2074e-5), ("central", 9.004e-10)):
         got = float(difference(np.sin, 1.0, method, step=1e-4).value)  # pyright: ignore[reportArgumentType]
-        r.expect(f"{method} error at h=1e-4", abs(got - truth), want, rtol=2e-3)
-    r.expect("best forward step", step_study(np.sin, 1.0, "forward", truth=truth).best_step, 7e-9, rtol=20)
-    r.expect("best central step", step_study(np.sin, 1.0, "central", truth=truth).best_step, 8e-6, rtol=20)
+        r.expect(f"error at h=1e-4, {method} :: h=1e-4 时的误差，{NAMES[method]}", abs(got - truth), want, rtol=2e-3)
+    for method, want in (("forward", 7e-9), ("central", 8e-6)):
+        study = step_study(np.sin, 1.0, method, truth=truth)
+        best = r.show(f"best step, {method} :: 最佳步长，{NAMES[method]}", study.best_step)
+        r.holds(f"about {want:g} :: 约为 {want:g}", want / 3 <= best <= 3 * want)
 
 
 @statement("S127")
@@ -222,10 +240,25 @@ def error_free(r: Report) -> Outcome:
     return Outcome.REFUTED
 
 
+def in_place(f: Any, x: np.ndarray) -> np.ndarray:
+    """Central quotients as the listing takes them: each coordinate is shifted inside the caller's array, in its dtype."""
+    slopes = np.zeros_like(x)
+    for i in range(len(x)):
+        kept = x[i]
+        x[i] = kept + 1e-4
+        above = f(x)
+        x[i] = kept - 1e-4
+        slopes[i] = (above - f(x)) / 2e-4
+        x[i] = kept
+    return slopes
+
+
 @statement("S129")
 def numerical_gradient(r: Report) -> None:
     f = lambda v: np.sum(v**2)
     r.expect("at (3.,4.)", difference(f, [3.0, 4.0], "central", step=1e-4).value, [6.00000000000378, 7.999999999999119])
+    r.expect("the listing, at integers (3,4) :: 原代码在整数 (3,4) 处", in_place(f, np.array([3, 4])), [25000, 35000])
+    r.expect("the listing, at a column :: 原代码在列向量处", in_place(f, np.array([[3.0], [4.0]])), [[3.0], [4.0]], rtol=1e-4)
     ints = np.array([3, 4])
     r.expect("at integers (3,4), cast", difference(f, ints, "central", step=1e-4).value, [6.0, 8.0], rtol=1e-11)
     r.holds("the input is untouched", np.array_equal(ints, [3, 4]))
@@ -257,7 +290,10 @@ def descent_listing(r: Report) -> None:
         for _ in range(100):
             x = x - rate * quotient_gradient(f, x)
         r.expect(f"100 steps, rate {rate}", x, want, rtol=1e-12)
-        r.holds("the start is untouched", np.array_equal(start, [-3.0, 4.0]))
+        r.holds("the start is untouched :: 初值未被改动", np.array_equal(start, [-3.0, 4.0]))
+    start = x = np.array([-3.0, 4.0])
+    x -= 0.1 * in_place(f, x)
+    r.holds("the listing's `x -= ...` changes the caller's array :: 原代码的 `x -= ...` 改动了调用者的数组", not np.array_equal(start, [-3.0, 4.0]))
 
 
 @statement("S135")
@@ -267,7 +303,10 @@ def learning_rates(r: Report) -> None:
     for _ in range(100):
         exact = exact - 10.0 * grad(f)(exact)
     r.expect("rate 10: the true iterate is (-3,4) 19^100", np.abs(exact), np.array([3.0, 4.0]) * 19.0**100, rtol=1e-12)
-    far = np.array([-2.58983747e13, -1.29524862e12])
+    far = np.array([-3.0, 4.0])
+    for _ in range(100):
+        far = far - 10.0 * in_place(f, far.copy())
+    r.expect("the listing ends at :: 原代码停在", far, [-2.58983747e13, -1.29524862e12], rtol=1e-8)
     r.holds("where the listing freezes x + h == x", np.all(far + 1e-4 == far))
     r.raises("and a quotient there", DomainError, lambda: quotient_gradient(f, far))
     slow = np.array([-3.0, 4.0])

@@ -20,7 +20,15 @@ def _flag(keepdims: Any) -> bool:
 
 
 def _reducer(ufunc: np.ufunc) -> Any:
-    def reduce(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, initial: Any = _NONE, where: Any = _NONE) -> Any:
+    def reduce(
+        a: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: Any = _NONE,
+        initial: Any = _NONE,
+        where: Any = _NONE,
+    ) -> Any:
         extra = {k: v for k, v in (("initial", initial), ("where", where)) if v is not _NONE}
         result = ufunc.reduce(as_array(a), axis=axis, dtype=dtype, keepdims=_flag(keepdims), **extra)
         return write_out(out, result)
@@ -35,7 +43,9 @@ implements(np.prod)(_reducer(np.multiply))
 def _extremum(ufunc: np.ufunc) -> Any:
     reduce = _reducer(ufunc)
 
-    def extremum(a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NONE, initial: Any = _NONE, where: Any = _NONE) -> Any:
+    def extremum(
+        a: Any, axis: Any = None, out: Any = None, keepdims: Any = _NONE, initial: Any = _NONE, where: Any = _NONE
+    ) -> Any:
         return reduce(a, axis, None, out, keepdims, initial, where)
 
     return extremum
@@ -61,7 +71,9 @@ def _float_sum_dtype(a: Array, dtype: Any) -> Any:
 
 
 @implements(np.mean)
-def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, *, where: Any = _NONE) -> Any:
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NONE, *, where: Any = _NONE
+) -> Any:
     a = as_array(a)
     total = sum_(a, axis, _float_sum_dtype(a, dtype), None, keepdims, where=where)
     return write_out(out, cast(total / _reshaped_count(_count(a, axis, where), total), total.dtype))
@@ -97,7 +109,9 @@ def var(
 
 
 @implements(np.std)
-def std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = _NONE, **kwargs: Any) -> Any:
+def std(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = _NONE, **kwargs: Any
+) -> Any:
     return write_out(out, np.sqrt(var(a, axis, dtype, None, ddof, keepdims, **kwargs)))
 
 

@@ -32,7 +32,11 @@ def write_out(out: Any, result: Any) -> Any:
     if out is None:
         return result
     if not is_traced(out):
-        refuse("out= is a plain array", "it cannot take a traced value", "leave out= away, or make it with np.zeros_like(x)")
+        refuse(
+            "out= is a plain array",
+            "it cannot take a traced value",
+            "leave out= away, or make it with np.zeros_like(x)",
+        )
     out._assign(result)
     return out
 
