@@ -232,6 +232,12 @@ def _definite(*shape: int) -> Any:
     return a @ np.swapaxes(a, -1, -2) + shape[-1] * np.eye(shape[-1])
 
 
+def _spread(*shape: int) -> Any:
+    """Matrices with singular values well apart, from 1 to 3."""
+    u, s, vh = np.linalg.svd(_r(*shape), full_matrices=False)
+    return u * np.linspace(3.0, 1.0, s.shape[-1]) @ vh
+
+
 def _singular(n: int, rank: int) -> Any:
     a = _rng.integers(-3, 4, size=(n, rank)) @ _rng.integers(-3, 4, size=(rank, n))
     a[:, -1] = 0  # numpy finds det exactly 0
@@ -418,20 +424,18 @@ STRUCTURAL: dict[str, list[Sample]] = {
     "eigh": [Sample((_r(*s),), {"uplo": u}) for s in _SQUARES for u in "LU"],
     "eigvalsh": [Sample((_r(*s),), {"uplo": u}) for s in _SQUARES for u in "LU"],
     "svd": [
-        *(Sample((_r(*s),), {"full_matrices": False}) for s in _TALL + _WIDE),
-        Sample((_r(3, 3),), {"full_matrices": True}),
+        *(Sample((_spread(*s),), {"full_matrices": False}) for s in _TALL + _WIDE),
+        Sample((_spread(3, 3),), {"full_matrices": True}),
     ],
-    "svdvals": [Sample((_r(*s),)) for s in _TALL + _WIDE],
-    "qr": [Sample((_r(*s),), {"mode": "reduced"}) for s in _TALL + _WIDE],
-    "pinv": [
-        *(Sample((_r(*s),), {"rcond": 1e-12}) for s in _TALL + _WIDE),
-    ],
+    "svdvals": [Sample((_spread(*s),)) for s in _TALL + _WIDE],
+    "qr": [Sample((_spread(*s),), {"mode": "reduced"}) for s in _TALL + _WIDE],
+    "pinv": [Sample((_spread(*s),), {"rcond": 1e-12}) for s in _TALL + _WIDE],
     "lstsq": [
-        Sample((_r(*a), _r(*b)), {"rcond": None})
+        Sample((_spread(*a), _r(*b)), {"rcond": None})
         for a, b in (((4, 3), (4,)), ((4, 2), (4, 2)), ((2, 4), (2,)), ((3, 3), (3, 1)))
     ],
     "lstsq_report": [
-        Sample((_r(*a), _r(*b)), {"rcond": None}) for a, b in (((4, 3), (4,)), ((4, 2), (4, 2)), ((2, 4), (2,)))
+        Sample((_spread(*a), _r(*b)), {"rcond": None}) for a, b in (((4, 3), (4,)), ((4, 2), (4, 2)), ((2, 4), (2,)))
     ],
 }
 

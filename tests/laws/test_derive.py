@@ -233,6 +233,18 @@ def test_at_an_edge_a_finite_slope_lies_between_the_limits(p: Primitive, how: Pa
                 assert not continuous(p, how, x, i), (x, i, got, sides)
 
 
+@pytest.mark.parametrize("name", ["absolute", "hypot", "maximum", "minimum", "fmax", "fmin", "i0e"])
+def test_at_a_kink_the_slope_is_the_midpoint(name: str) -> None:
+    p = P.BY_NAME[name]
+    x = edges(p)[0]
+    for i in range(len(x)):
+        with mp.workdps(150):
+            left, right = one_sided(p, {}, x, i, -1), one_sided(p, {}, x, i, 1)
+            assert left is not None
+            assert right is not None
+            assert math.isclose(_along(p, i)(*x), (left + right) / 2, abs_tol=1e-30)
+
+
 # -- broadcasting and precision --------------------------------------------------------------------
 
 

@@ -78,7 +78,7 @@ def difference(
     every output depends on the input at its own place only (this is spot-checked), and the answer has the shape of x.
 
     With `step=None` the step is chosen for each component; `"auto"`, the most accurate, takes the best of a Richardson
-    table over two dozen steps or more and, where f accepts complex numbers and the result agrees, the complex step. With a
+    table over some two dozen steps and, where f accepts complex numbers and the result agrees, the complex step. With a
     given step each formula is computed as it is written in books:
     forward (f(x+h)-f(x))/h, backward (f(x)-f(x-h))/h, central (f(x+h)-f(x-h))/(2h), complex Im f(x+ih)/h,
     richardson: central quotients of h, h/2 and h/4, extrapolated twice. The given step is then a number, the same

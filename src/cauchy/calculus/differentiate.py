@@ -263,7 +263,7 @@ def _basis(shape: tuple[int, ...], dtype: Any, k: int) -> Array:
     return wrap(constant(e if shape else e[()]))
 
 
-def _stacked(parts: list[Array], shape: tuple[int, ...], axis: int, dtype: Any) -> Array:
+def _stacked(parts: list[Any], shape: tuple[int, ...], axis: int, dtype: Any) -> Array:
     if not parts:
         return wrap(constant(np.zeros(shape, dtype)))
     return P.reshape(np.stack(parts, axis=axis), shape=shape)

@@ -35,6 +35,7 @@ class Variable(Array):
     """
 
     __slots__ = ("grad", "name", "requires_grad")
+    grad: Any
 
     def __new__(cls, value: Any, *, requires_grad: bool = True, name: str = "x") -> Variable:
         return object.__new__(Variable if np.ndim(value) == 0 else VariableArray)

@@ -139,9 +139,9 @@ class Report:
                 self.figures.append(figure.svg(plot()))
 
     def summary(self) -> str:
-        """One line for the terminal."""
-        found = [f"{what} {value}" if value == "✓" else f"{what} = {value}" for what, value in self.computed]
-        return "; ".join([*([self.why] if self.why else []), *found])
+        """What was computed, for the terminal."""
+        named = lambda what, value: f"{what} {value}" if value == "✓" else f"{what.removesuffix(' =')}: {value}"
+        return "; ".join(named(what, value) for what, value in self.computed)
 
 
 Computation = Callable[[Report], Outcome | None]
@@ -162,7 +162,17 @@ class Statement:
             return report
         try:
             report.outcome = self.compute(report) or Outcome.AGREES
-        except (CauchyError, ArithmeticError, AttributeError, ImportError, LookupError, OSError, RuntimeError, TypeError, ValueError) as e:
+        except (
+            CauchyError,
+            ArithmeticError,
+            AttributeError,
+            ImportError,
+            LookupError,
+            OSError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as e:
             report.outcome = Outcome.FAILED
             report.why = f"{type(e).__name__}: {e}"
         return report

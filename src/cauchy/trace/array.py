@@ -312,7 +312,7 @@ def lift(x: Any) -> Node:
         if x.dtype.kind in "fiub":
             return constant(x)
         if x.dtype.kind == "O":
-            return lift_objects(x).node
+            return lift_objects(np.asarray(x)).node
         kind = "complex numbers are" if x.dtype.kind == "c" else f"dtype {x.dtype} is"
         raise TraceError(
             f"an array of dtype {x.dtype} meets a traced value", where=user_site(), why=f"{kind} not traced"
@@ -326,7 +326,7 @@ def lift(x: Any) -> Node:
     )
 
 
-def lift_objects(x: np.ndarray) -> Array:
+def lift_objects(x: np.ndarray) -> Any:
     """An array of Python objects, some of them traced, becomes one traced array."""
     if x.ndim == 0:
         inner = x[()]

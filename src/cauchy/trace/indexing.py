@@ -31,7 +31,7 @@ def split_key(x: Array, key: Any) -> tuple[list[Any], tuple[Any, ...]]:
         elif not is_traced(k) and isinstance(k, (int, np.integer)):
             static.append(int(k))
         else:
-            a = as_array(k) if is_traced(k) or not isinstance(k, np.ndarray) or k.dtype.kind == "O" else k
+            a: Any = as_array(k) if is_traced(k) or not isinstance(k, np.ndarray) or k.dtype.kind == "O" else k
             if np.size(a.value if is_traced(a) else a) == 0 and isinstance(k, (list, tuple)):
                 a = np.zeros(np.shape(k), np.intp)
             if a.dtype.kind == "b":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -80,58 +80,64 @@ class Methods:
 
     __slots__ = ()
 
+    if TYPE_CHECKING:  # set below, from the tables
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = __rmatmul__ = cast(Any, None)
+        __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = cast(Any, None)
+        __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = cast(Any, None)
+        __lt__ = __le__ = __gt__ = __ge__ = cast(Any, None)
+
     __pow__, __rpow__ = _power, _rpower
 
-    def __neg__(self) -> Any:
+    def __neg__(self: Any) -> Any:
         return np.negative(self)
 
-    def __pos__(self) -> Any:
+    def __pos__(self: Any) -> Any:
         return np.positive(self)
 
-    def __abs__(self) -> Any:
+    def __abs__(self: Any) -> Any:
         return np.absolute(self)
 
-    def __invert__(self) -> Any:
+    def __invert__(self: Any) -> Any:
         return np.invert(self)
 
     @property
-    def T(self) -> Any:
+    def T(self: Any) -> Any:
         return np.transpose(self)
 
     @property
-    def mT(self) -> Any:
+    def mT(self: Any) -> Any:
         return np.swapaxes(self, -1, -2)
 
     @property
-    def real(self) -> Any:
+    def real(self: Any) -> Any:
         return self
 
     @property
-    def imag(self) -> Any:
+    def imag(self: Any) -> Any:
         return np.zeros_like(self)
 
     @property
-    def flat(self) -> Any:
+    def flat(self: Any) -> Any:
         return iter(np.ravel(self))
 
-    def conj(self) -> Any:
+    def conj(self: Any) -> Any:
         return self
 
     def astype(
         self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
     ) -> Any:
-        return np.astype(self, np.dtype(dtype))
+        return np.astype(cast(Any, self), np.dtype(dtype))
 
-    def copy(self, order: str = "C") -> Any:
-        return np.copy(self, order=order)
+    def copy(self: Any, order: str = "C") -> Any:
+        return np.copy(cast(Any, self), order=cast(Any, order))
 
-    def flatten(self, order: Any = "C") -> Any:
+    def flatten(self: Any, order: Any = "C") -> Any:
         return np.copy(np.ravel(self, order=order))
 
-    def reshape(self, *shape: Any, order: Any = "C", copy: Any = None) -> Any:
+    def reshape(self: Any, *shape: Any, order: Any = "C", copy: Any = None) -> Any:
         return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order, copy=copy)
 
-    def transpose(self, *axes: Any) -> Any:
+    def transpose(self: Any, *axes: Any) -> Any:
         return np.transpose(
             self,
             None
@@ -147,10 +153,10 @@ class InPlace:
 
     __slots__ = ()
 
-    def sort(self, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
+    def sort(self: Any, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
         self._assign(np.sort(self, axis=axis, kind=kind))  # pyright: ignore[reportAttributeAccessIssue]
 
-    def fill(self, value: Any) -> None:
+    def fill(self: Any, value: Any) -> None:
         self[...] = value  # pyright: ignore[reportIndexIssue]
 
 

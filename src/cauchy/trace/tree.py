@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from .array import is_traced
 
@@ -24,10 +25,12 @@ def rebuild(tree: Any, values: Iterator[Any]) -> Any:
     if _is_leaf(tree):
         return next(values)
     if isinstance(tree, dict):
-        return type(tree)((k, rebuild(v, values)) for k, v in tree.items())
-    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        fields = {f.name: rebuild(getattr(tree, f.name), values) for f in dataclasses.fields(tree) if f.init}
-        return dataclasses.replace(tree, **fields)
+        new = copy.copy(tree)  # a subclass keeps what else it holds: a defaultdict its factory
+        new.update((k, rebuild(v, values)) for k, v in tree.items())
+        return new
+    if dataclasses.is_dataclass(tree):
+        parts = {f.name: rebuild(getattr(tree, f.name), values) for f in dataclasses.fields(tree) if f.init}
+        return dataclasses.replace(cast(Any, tree), **parts)
     parts = [rebuild(v, values) for v in tree]
     return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy import special
@@ -111,7 +111,7 @@ def _call(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     }
     dtype = kwargs.pop("dtype", None)
     if isinstance(dtype, type(np.dtype)):  # a class such as np.dtypes.Float64DType
-        dtype = dtype()
+        dtype = cast(Any, dtype)()
     if dtype is not None and np.dtype(dtype).kind == "f":
         inputs = tuple(as_array(x, dtype) for x in inputs)
     elif dtype is not None:

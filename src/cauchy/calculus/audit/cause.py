@@ -19,7 +19,10 @@ POINTS = 10
 def cause(
     bench: Bench, path: Path, samples: Sequence[tuple[float, ...]], factor: float | None, sizes: Mapping[str, int]
 ) -> dict[str, Any]:
-    """The entries `cause`, `likely`, `details` of a report; `samples` are (x, claimed, true, error, value) where one input moves one output."""
+    """The entries `cause`, `likely`, `details` of a report.
+
+    `samples` are (x, claimed, true, error, value), for claims where one input moves one output.
+    """
     named = {f"len({label})": n for label, n in sizes.items()}
     distinct = list({s[0]: s for s in samples if all(np.isfinite(s))}.values())
     rows = [distinct[round(i)] for i in np.linspace(0, len(distinct) - 1, min(POINTS, len(distinct)))]
@@ -34,11 +37,8 @@ def cause(
         return {}
     size = next((f"{label} = {n}" for label, n in named.items() if n > 1 and _multiple(abs(factor), n)), "")
     likely = [name for name in reasons(factor, named) if name != "sign"]
-    return {
-        "cause": "sign" if factor == -1 else "factor",
-        "likely": likely,
-        "details": {"factor": f"{factor:.7g}", "size": size},
-    }
+    name = "sign" if abs(factor + 1) < 1e-6 else "factor"
+    return {"cause": name, "likely": likely, "details": {"factor": f"{factor:.7g}", "size": size}}
 
 
 def _multiple(factor: float, n: int) -> bool:

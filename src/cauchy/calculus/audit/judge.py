@@ -154,12 +154,12 @@ def _judge_group(pair: Claim, benches: list[Bench], recorder: Recorder, end: flo
             if time.process_time() > end and usable:
                 break
             found: list[Meaning] = []
+            limit = min(COMPONENTS, max(4, 16 // (len(benches) * pair.order)))
             for binding, via, doubt in bindings(pair, bench.at):
                 if via and not indirect:
                     continue
                 try:
-                    raw, owner = bench.claim(binding)
-                    found += _readings(pair, bench, binding, via, raw, owner, end, len(benches), indirect)
+                    found += _readings(_Trial(bench, binding, via, indirect, limit, _settled(table)))
                 except Unusable as problem:
                     trouble = trouble or str(problem)
                     continue
@@ -172,83 +172,80 @@ def _judge_group(pair: Claim, benches: list[Bench], recorder: Recorder, end: flo
             usable += bool(found) and not indirect
         if {m.leaf for m in table.values()} == {m.leaf for m in table.values() if m.tally.fits()}:
             break
-    leaf_names = dict.fromkeys(m.leaf for m in table.values())
     if not usable:
-        reason = (
-            "inapplicable"
-            if inputs == "generated"
-            else "returns"
-            if trouble in ("None",)
-            else "shape"
-            if not trouble
-            else "unusable"
-        )
-        return {"status": "undecided", "reason": reason, "detail": trouble, "inputs": inputs}
+        reason = "returns" if trouble == "None" else "unusable" if trouble else "shape"
+        return {
+            "status": "undecided",
+            "reason": "inapplicable" if inputs == "generated" else reason,
+            "detail": trouble,
+            "inputs": inputs,
+        }
     difference = is_difference(pair, benches[0], recorder)
     parts = []
-    for leaf in leaf_names:
-        mine = {i: m for i, m in table.items() if m.leaf == leaf and m.situations >= 0.7 * _most(table, leaf)}
+    for leaf in dict.fromkeys(m.leaf for m in table.values()):
+        most = max(m.situations for m in table.values() if m.leaf == leaf)
+        mine = {i: m for i, m in table.items() if m.leaf == leaf and m.situations >= 0.7 * most}
         parts.append(_decide(pair, leaf, mine, families, benches, recorder, difference, doubts, inputs))
     split = [p for p in parts if p["leaf"].isdigit()]
     whole = [p for p in parts if p["leaf"] == ""]
     if whole and split:  # the same numbers, once together and once apart: whichever makes sense
-        better = min(
-            (whole, split), key=lambda ps: (max(_RANK[p["status"]] for p in ps), min(_RANK[p["status"]] for p in ps))
-        )
+        ranks = {id(ps): sorted((_RANK[p["status"]] for p in ps), reverse=True) for ps in (whole, split)}
+        better = min(whole, split, key=lambda ps: (ranks[id(ps)][0], ranks[id(ps)][-1]))
         parts = better + [p for p in parts if p not in whole and p not in split]
     worst = max(parts, key=lambda p: _RANK[p["status"]])
     return worst | {"inputs": inputs, "parts": parts if len(parts) > 1 else []}
 
 
+def _settled(table: dict[tuple[str, ...], Meaning]) -> set[tuple[str, Path]]:
+    """Variables that need no further look: the claim misses in them and fits in another one."""
+    fits = {m.leaf for m in table.values() if m.tally.fits()}
+    alive = {(m.leaf, m.path) for m in table.values() if not m.tally.wrong}
+    return {(m.leaf, m.path) for m in table.values() if m.leaf in fits} - alive
+
+
 _RANK = {"agrees": 0, "undecided": 1, "refuted": 2}
 
 
-def _most(table: dict[tuple[str, ...], Meaning], leaf: str) -> int:
-    return max(m.situations for m in table.values() if m.leaf == leaf)
+@dataclass
+class _Trial:
+    """One way to call the claim in one situation."""
+
+    bench: Bench
+    binding: Binding
+    via: str
+    indirect: bool
+    limit: int  # components of each variable
+    settled: set[tuple[str, Path]]
+
+    @property
+    def product(self) -> bool:
+        return any(source == "up" for source, _ in self.binding.values())
 
 
-def _readings(
-    pair: Claim, bench: Bench, binding: Binding, via: str, raw: Any, owner: Any, end: float, share: int, indirect: bool
-) -> Iterator[Meaning]:
-    product = any(b[0] == "up" for b in binding.values())
-    variables = bench.variables()
-    if product and not via:
-        for name, value, path in stored(owner):
-            if not indirect:
-                yield from _tallies(
-                    bench,
-                    binding,
-                    via,
-                    name,
-                    path,
-                    value,
-                    product,
-                    end,
-                    share,
-                    lambda _, own, n=name: _pick_stored(own, n),
-                    False,
-                )
-    if raw is None:
-        if not (product and stored(owner)):
-            raise Unusable("None")
+Extract = Callable[[Any, Any], np.ndarray]  # (what the claim returned, the object afterwards) -> one of its arrays
+
+
+def _readings(trial: _Trial) -> Iterator[Meaning]:
+    bench = trial.bench
+    raw, owner = bench.claim(trial.binding)
+    kept = stored(owner) if trial.product and not trial.indirect else []
+    for name, value, path in kept:
+        yield from _tallies(
+            trial, name, path, value, lambda _, own, n=name: next(g for m, g, _ in stored(own) if m == n)
+        )
+    if raw is None and kept:
         return
     for taken in leaves(raw, bench):
         own = [(n, g) for n, g in taken if g.size != bench.out.size or not np.array_equal(g.ravel(), bench.out.ravel())]
         for name, g in own if own and len(taken) > 1 else taken:  # the function's value beside the gradient is no claim
-            for path in _candidates(pair, name, variables):
-                if via and path[0] == "attribute":
+            for path in _candidates(bench.pair, name, bench.variables()):
+                if trial.via and path[0] == "attribute":
                     continue
 
                 def again(raw_: Any, _: Any, name: str = name) -> np.ndarray:
-                    if not name:
-                        return numbers(raw_)
-                    return numbers(raw_[name if isinstance(raw_, dict) else int(name)])
+                    return numbers(raw_ if not name else raw_[name if isinstance(raw_, dict) else int(name)])
 
-                yield from _tallies(bench, binding, via, name, path, g, product, end, share, again, indirect)
-
-
-def _pick_stored(owner: Any, name: str) -> np.ndarray:
-    return next(g for n, g, _ in stored(owner) if n == name)
+                yield from _tallies(trial, name, path, g, again)
 
 
 def _candidates(pair: Claim, leaf: str, variables: list[Path]) -> list[Path]:
@@ -262,28 +259,29 @@ def _candidates(pair: Claim, leaf: str, variables: list[Path]) -> list[Path]:
     return arguments
 
 
-def _tallies(
-    bench: Bench, binding: Binding, via: str, leaf: str, path: Path, g: np.ndarray, product: bool, end: float,
-    share: int, again: Callable[[Any, Any], np.ndarray], indirect: bool,
-) -> Iterator[Meaning]:  # fmt: skip
+def _tallies(trial: _Trial, leaf: str, path: Path, g: np.ndarray, again: Extract) -> Iterator[Meaning]:
+    """One array of the claim against one variable, under every kind."""
+    if (leaf, path) in trial.settled:
+        return
+    bench = trial.bench
     x = np.asarray(bench.at.get(path), dtype=np.float64)
-    kinds = list(meanings(bench, x, g, product))
-    limit = 3 if time.process_time() > end else max(4, 16 // (share * bench.pair.order))
-    ks = [k for k in components(x, min(limit, COMPONENTS)) if np.isfinite(x.flat[k])]
-    for kind, target in kinds if via or not indirect else ():
+    kinds = list(meanings(bench, x, g, trial.product))
+    ks = [k for k in components(x, trial.limit) if np.isfinite(x.flat[k])]
+    for kind, target in kinds if trial.via or not trial.indirect else ():
 
         def scatter(kind: str = kind) -> Target | None:
             moved = x * (1 + 4 * np.finfo(float).eps)
             try:
-                raw, owner = bench.claim(binding, path, float(moved) if not x.ndim and path[0] != "joint" else moved)
-                return dict(meanings(bench, x, again(raw, owner), product)).get(kind)
+                raw, owner = bench.claim(trial.binding, path, float(moved) if not x.ndim else moved)
+                return dict(meanings(bench, x, again(raw, owner), trial.product)).get(kind)
             except Unusable:
                 return None
 
-        tally = compare(bench, path, ks, target, scatter, wide=kind in ("jacobian", "jacobian_t", "batched"))
+        wide = kind in ("jacobian", "jacobian_t", "batched")
+        tally = compare(bench, path, ks, target, scatter, wide=wide)
         if tally.agree or tally.close or tally.wrong or tally.unstable:
-            yield Meaning(leaf, path, kind, via, tally)
-    if indirect and not product and not via and path[0] == "argument":
+            yield Meaning(leaf, path, kind, trial.via, tally)
+    if trial.indirect and not trial.product and not trial.via and path[0] == "argument":
         for through in _scores(x):
             for kind, target in kinds:
                 if kind in ("sum", "mean", "mean0"):

@@ -136,7 +136,7 @@ def digest(array: np.ndarray) -> bytes:
 
 @contextlib.contextmanager
 def deadline(seconds: float, processor: float | None = None) -> Iterator[None]:
-    """Raise `TimeUp` in this thread when the time (or the processor time) is over, and every second after if it was swallowed.
+    """Raise `TimeUp` here when the time (or the processor time) is over, and every second after if it was swallowed.
 
     Without POSIX timers (Windows) nothing happens here: the parent then ends the whole process.
     """

@@ -85,36 +85,22 @@ def _details(p: dict[str, Any], lang: str) -> list[str]:
     lines = []
     if p["worst"] and (p["status"] == "refuted" or p["reason"] in ("close", "clipped", "domain", "guessed", "stored")):
         w = p["worst"]
-        lines.append(
-            say(
-                "audit.worst",
-                lang,
-                variable=p["variable"],
-                index=w["index"],
-                **{k: _number(w[k]) for k in ("x", "claimed", "true")},
-            )
-        )
+        where = p["variable"] + ("" if p["kind"] == "derivative" else f"[{w['index']}]")
+        numbers = {k: _number(w[k]) for k in ("x", "claimed", "true")}
+        lines.append(say("audit.worst", lang, where=where, **numbers))
     if p.get("cause"):
         details = dict.fromkeys(("size", "inner", "n"), "") | p["details"]
-        lines.append(say("check.cause", lang, cause=say(f"check.cause_{p['cause']}", lang, **details)))
+        if p["cause"] not in ("factor", "sign"):  # those the headline has said
+            lines.append(say("check.cause", lang, cause=say(f"check.cause_{p['cause']}", lang, **details)))
         why = [say(f"check.likely_{name}", lang, **details) for name in p["likely"]]
         lines += [say("check.likely", lang, why=say("check.or", lang).join(why))] if why else []
     if p["kinks"]:
         lines.append(say("audit.kinks", lang, count=p["kinks"]))
     if p["unstable"]:
         w = p["unstable_point"]
+        numbers = {k: _number(w[k]) for k in ("x", "claimed")}
         why = say(f"audit.why_{w['why']}", lang)
-        lines.append(
-            say(
-                "audit.unstable",
-                lang,
-                count=p["unstable"],
-                why=why,
-                variable=p["variable"],
-                x=_number(w["x"]),
-                claimed=_number(w["claimed"]),
-            )
-        )
+        lines.append(say("audit.unstable", lang, count=p["unstable"], why=why, variable=p["variable"], **numbers))
     return ["      " + line for line in lines]
 
 

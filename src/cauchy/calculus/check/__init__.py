@@ -56,23 +56,18 @@ def check(
     """Whether `claim` is the derivative of `f`, and if not, what went wrong. Either may be a black box.
 
     The claim takes the arguments of f. For a number x it returns f'(x); for f with one number as value the gradient,
-    shape of x;
-    for f that acts entry by entry the derivatives, shape of x; else the Jacobian, shape `f(x).shape + x.shape`. The
-    shapes
-    tell which; `kind` ("derivative", "gradient", "elementwise", "jacobian", "hessian") insists.
+    shape of x; for f that acts entry by entry the derivatives, shape of x; else the Jacobian, shape `f(x).shape +
+    x.shape`. The shapes tell which; `kind` ("derivative", "gradient", "elementwise", "jacobian", "hessian") insists.
 
-    `at`: a point (number or array), a tuple of all arguments of a point, or a list of points; `argnums` is the
-    argument that
-    varies. `region=(low, high)`: `samples` points of that box (numbers or arrays). Neither: points are found by
+    `at`: a point (number or array), a tuple of all arguments of a point, or a list of points; `argnums` is the argument
+    that varies. `region=(low, high)`: `samples` points of that box (numbers or arrays). Neither: points are found by
     trying, and the result says which. `seconds` limits the symbolic proof; 0 leaves it out.
 
     Returns a `Check`. REFUTED: at a point the claim is off by more than 6 times the estimated error of the derivative
-    and 10 times
-    its own scatter, and it is so beside that point too. PROVED: SymPy shows that both are one formula. Otherwise
-    UNDECIDED, with
-    the digits to which they agree. At a kink every value between the limiting derivatives is right. A claim that is
-    NaN or
-    infinite is undefined there, not wrong; at a jump or on a staircase nothing is decided.
+    and 10 times its own scatter, and it is so beside that point too. PROVED: SymPy shows that both are one formula.
+    Otherwise UNDECIDED, with the digits to which they agree. At a kink every value between the limiting derivatives is
+    right. A claim that is NaN or infinite is undefined there, not wrong; at a jump or on a staircase nothing is
+    decided.
 
     Raises `ShapeError`, `DomainError` for unfit arguments, and `CauchyError` with the user's line for what f or the
     claim raises.
@@ -118,7 +113,7 @@ def _points(
             raise ShapeError(f"region: wanted (low, high), got {region!r}")
         if needed > 1:
             raise ShapeError(f"region: f takes {needed} arguments", fix="give the points with at=[(x, y), ...]")
-        return [(x,) for x in spread(*region, samples, seed)], 0, "region"
+        return [(x,) for x in spread(region[0], region[1], samples, seed)], 0, "region"
     if isinstance(argnums, bool) or not isinstance(argnums, int) or not -needed <= argnums < needed:
         raise ShapeError(f"argnums: wanted an index below {needed}, got {argnums!r}", fix="give the points: at=(x, y)")
     i = argnums % needed
@@ -132,15 +127,11 @@ class _Asking:
         self, f: Any, claim: Any, argument: int, kind: Kind | None, points: list[tuple[Any, ...]], seconds: float
     ) -> None:
         self.f, self.claim = Called(f, "f", argument), Called(claim, "claim", argument)
-        self.kind, self.points, self.seconds, self.argument = kind, points, seconds, argument
-        self.notes: list[str] = []
+        self.kind: Kind | None = kind
+        self.points, self.seconds, self.argument = points, seconds, argument
         self.doubts: Counter[str] = Counter()
-        self.names: dict[str, Any] = {"f": self.f.name, "claim": self.claim.name}
 
     def answer(self) -> Check:
-        xs = tuple(p[self.argument] for p in self.points)
-        self.names["points"] = xs
-        measured: list[Measured] = []
         refuted: list[tuple[Measured, tuple[int, ...], Bench]] = []
         seen: list[tuple[Bench, Measured]] = []
         benches: list[tuple[Bench, Measured]] = []
@@ -165,7 +156,6 @@ class _Asking:
                 if kind == "elementwise" and "not elementwise" in problem.what:
                     return self._mixed(x, y, c)
                 raise
-            measured.append(m)
             seen.append((bench, m))
             word = self._point(bench, m, refuted)
             if word in ("agrees", "partly"):
@@ -173,23 +163,25 @@ class _Asking:
                 benches.append((bench, m))
             elif word != "wrong":
                 self.doubts[word] += 1
-        self._say_notes()
-        kind_name = seen[0][0].kind if seen else self.kind or ""
-        common: dict[str, Any] = self.names | {
-            "kind": kind_name, "agreed": agreed, "doubts": dict(self.doubts), "notes": tuple(self.notes),
-            "claimed": tuple(m.claimed for m in measured), "derivative": tuple(m.derivative for m in measured),
-        }  # fmt: skip
+        found = Check(
+            kind=seen[0][0].kind if seen else self.kind or "",
+            f=self.f.name,
+            claim=self.claim.name,
+            points=tuple(p[self.argument] for p in self.points),
+            agreed=agreed,
+            doubts=dict(self.doubts),
+            notes=self._notes(),
+            claimed=tuple(m.claimed for _, m in seen),
+            derivative=tuple(m.derivative for _, m in seen),
+        )
         if refuted:
             m, index, bench = max(refuted, key=lambda r: _weight(r[0], r[1]))
             worst = Worst(m.x, index, *(float(a[index]) for a in (m.claimed, m.derivative, m.error, m.low, m.high)))
-            cause = self._cause(bench, [r[0] for r in refuted], index)
-            return Check(verdict=Verdict.REFUTED, worst=worst, **common, **refutation(cause))
-        digits = [d for d in (m.digits() for m in measured) if d is not None]
-        proof = self._prove(*(benches or seen)[0]) if seen else None
-        return Check(
-            verdict=Verdict.PROVED if proof else Verdict.UNDECIDED, proof=proof, digits=min(digits, default=None),
-            **(common | {"notes": tuple(self.notes)}),
-        )  # fmt: skip
+            cause = self._cause(bench, [r[0] for r in refuted])
+            return replace(found, verdict=Verdict.REFUTED, worst=worst, **refutation(cause))
+        digits = [d for d in (m.digits() for _, m in seen) if d is not None]
+        found = replace(found, digits=min(digits, default=None))
+        return self._proved(found, *(benches or seen)[0]) if seen else found
 
     # -- shapes ---------------------------------------------------------------------------------------
 
@@ -216,12 +208,13 @@ class _Asking:
     def _kind(self, y: np.ndarray, x: Any, c: np.ndarray) -> Kind | Check:
         ys, xs, cs = y.shape, np.shape(x), c.shape
         kind = kind_of(ys, xs, cs)
-        asked = self.kind
-        if asked is None and kind not in (None, "transposed"):
-            return kind  # pyright: ignore[reportReturnType]
+        asked: Kind | None = self.kind
+        if asked is None and kind is not None and kind != "transposed":
+            return kind
         if asked is not None:
-            if asked == "derivative" and xs == ys and xs:
-                asked = "elementwise"
+            if asked == "derivative" and int(np.prod(xs)) > 1:
+                several: Kind = "elementwise" if xs == ys else "jacobian"
+                asked = "gradient" if y.size == 1 else several
             wanted = form(asked, ys, xs)
             sensible = {"gradient": y.size == 1, "hessian": y.size == 1, "elementwise": ys == xs}.get(asked, True)
             if not sensible:
@@ -240,7 +233,10 @@ class _Asking:
         return self._wrong_shape(name, cause)
 
     def _wrong_shape(self, kind: str, cause: Cause) -> Check:
-        return Check(verdict=Verdict.REFUTED, kind=kind, **self.names, **refutation(cause))
+        found = Check(
+            kind=kind, f=self.f.name, claim=self.claim.name, points=tuple(p[self.argument] for p in self.points)
+        )
+        return replace(found, verdict=Verdict.REFUTED, **refutation(cause))
 
     def _mixed(self, x: Any, y: np.ndarray, c: np.ndarray) -> Check:
         """f mixes its entries, and the claim has the shape of x: it may be a part of the Jacobian."""
@@ -293,30 +289,29 @@ class _Asking:
 
     # -- what follows ------------------------------------------------------------------------------------
 
-    def _say_notes(self) -> None:
-        found = {
-            "changes_input": self.claim.changed,
-            "reuses_memory": self.claim.reused,
-            "f_changes_input": self.f.changed,
-        }
-        self.notes += [word for word, seen in found.items() if seen]
+    def _notes(self) -> tuple[str, ...]:
+        c, f = self.claim, self.f
+        found = {"changes_input": c.changed, "reuses_memory": c.reused, "f_changes_input": f.changed}
+        return tuple(word for word, seen in found.items() if seen)
 
-    def _prove(self, bench: Bench, m: Measured) -> Proof | None:
-        if self.seconds <= 0 or not bench.traces:
-            return None
-        found = identity.formulas(*self._alone(), bench.kind, m.x)
-        if found is None:
-            return None
-        if found.guarded:
-            self.notes.append("branches")
-            return None
-        formula = self._timed(identity.prove, found)
+    def _proved(self, found: Check, bench: Bench, m: Measured) -> Check:
+        """The result with a proof, if there is one."""
+        formulas = identity.formulas(*self._alone(), bench.kind, m.x) if self.seconds > 0 and bench.traces else None
+        if formulas is None:
+            return found
+        if formulas.guarded:
+            return replace(found, notes=(*found.notes, "branches"))
+        if not formulas.barred and identity.same_program(formulas, bench.differentiated(), m.x):
+            steps = ("differentiate the graph of f", "the claim performs the same operations")
+            statement = "the same operations in the same order"
+            return replace(found, verdict=Verdict.PROVED, proof=Proof("same program", statement, steps))
+        formula = self._timed(identity.prove, formulas)
         if formula is None:
-            return None
+            return found
         steps = ("trace f and the claim", "differentiate f with SymPy", "the difference simplifies to 0")
-        return Proof("symbolic identity", formula, steps)
+        return replace(found, verdict=Verdict.PROVED, proof=Proof("symbolic identity", formula, steps))
 
-    def _cause(self, bench: Bench, wrong: list[Measured], index: tuple[int, ...]) -> Cause | None:
+    def _cause(self, bench: Bench, wrong: list[Measured]) -> Cause | None:
         """Independent points around the worst ones, and the catalogue."""
         shape = np.shape(wrong[0].x)
         wrong = [m for m in wrong if np.shape(m.x) == shape and m.claimed.shape == wrong[0].claimed.shape][:3]
@@ -329,6 +324,8 @@ class _Asking:
         rows: list[tuple[Any, ...]] = []
         for k, x in enumerate(xs):
             y = self.f.at(x if x.ndim else x[()])
+            if y is None or (rows and y.shape != rows[0][4].shape):
+                continue
             D = bench.graph(x) if wrong[0].traced else None
             if D is not None and (k >= len(wrong) or np.allclose(D, wrong[k].derivative, rtol=1e-6, equal_nan=True)):
                 c, error = bench.claimed(x), 1e-12 * np.abs(D)
@@ -336,8 +333,7 @@ class _Asking:
                 m = wrong[k] if k < len(wrong) else bench.measure(x)
                 smooth = np.isin(m.kind, ("smooth", "right", "left"))
                 c, D, error = m.claimed, m.derivative, np.where(smooth, m.error, np.inf)
-            if y is not None and y.shape == np.shape(self.f.at(xs[0] if shape else xs[0][()])):
-                rows.append((x, c, D, error, y))
+            rows.append((x, c, D, error, y))
         if len(rows) < 3:
             return None
         points, claimed, true, error, values = (np.array([r[i] for r in rows]) for i in range(5))
@@ -349,7 +345,7 @@ class _Asking:
         sizes |= captured(self.f.function) | captured(self.claim.function) | _constants(graphs)
         return explain(
             claimed, true, points, error=error, values=values.reshape(len(rows), *values.shape[1:]), sizes=sizes,
-            kind=bench.kind, function=self.f.at, graphs=graphs,
+            kind=bench.kind, function=self.f, graphs=graphs,
         )  # fmt: skip
 
 

@@ -24,8 +24,7 @@ POINTS = 3  # the fewest points that confirm a cause
 @dataclass(frozen=True)
 class Cause:
     """A mistake by `name` (the entry `cause_<name>` of the catalog) with its `fields`; `factor` = claim / derivative
-    where that
-    is one number, or one for each component; `likely` names reasons."""
+    where that is one number, or one for each component; `likely` names reasons."""
 
     name: str
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -67,8 +66,8 @@ class Evidence:
 
 def explain(
     claimed: Any, true: Any, points: Any, *, error: Any = None, values: Any = None,
-    sizes: Mapping[str, int] | None = None, kind: str = "derivative", function: Callable[[Any], np.ndarray] | None = None,
-    graphs: Sequence[Any] = (),
+    sizes: Mapping[str, int] | None = None, kind: str = "derivative",
+    function: Callable[[Any], np.ndarray] | None = None, graphs: Sequence[Any] = (),
 ) -> Cause | None:  # fmt: skip
     """The mistake that turns the true derivative into the claimed one at all the points, or None.
 
@@ -313,8 +312,7 @@ def quotient(e: Evidence) -> Cause | None:
 
 def monomials(e: Evidence) -> Cause | None:
     """Both are a power of x times a number: say which."""
-    found = _monomials(e, ...) if e.points.shape == e.true.shape else None
-    return found
+    return _monomials(e, ...) if e.points.shape == e.true.shape else None
 
 
 def _monomials(e: Evidence, where: Any) -> Cause | None:
@@ -395,7 +393,7 @@ def factors(e: Evidence) -> Cause | None:
     if e.true.ndim < 2 or math.prod(e.true.shape[1:]) < 2:
         return None
     found = [_ratio(e, (slice(None), *i)) for i in np.ndindex(e.true.shape[1:])]
-    if any(r is None for r in found):
+    if any(r in (None, 1.0) for r in found):
         return None
     return Cause("factors", {"factors": ", ".join(f"{r:.5g}" for r in found[:8])}, tuple(float(r or 0) for r in found))
 
@@ -444,5 +442,5 @@ def one_operation(e: Evidence) -> Cause | None:
 
 
 TRACED = (inner_slopes, one_operation)
-PLAIN = (zero, opposite, transposed, constant_factor, exponent_kept, rearranged, diagonal, of_all, factors)
-LOOSE = (itself, monomials, stale, penalty, offset, function_of_it, some_components, quotient)
+PLAIN = (zero, opposite, transposed, constant_factor, exponent_kept, rearranged, diagonal, of_all, factors, penalty)
+LOOSE = (itself, stale, monomials, offset, function_of_it, some_components, quotient)

@@ -26,8 +26,8 @@ LINEAR = (P.add, P.subtract, P.multiply, P.divide, P.negative)
 
 # name of the mistake, slope by which the operation was differentiated: m(y, *args)
 SLOPES: dict[Any, list[tuple[str, Callable[..., Any]]]] = {
-    P.sin: [("sin_cos", lambda y, u: np.sin(u)), ("slope_sign", lambda y, u: -np.cos(u))],
-    P.cos: [("sin_cos", lambda y, u: -np.cos(u)), ("sin_cos", lambda y, u: np.cos(u)), ("slope_sign", lambda y, u: np.sin(u))],
+    P.sin: [("sin_cos", lambda y, u: y), ("slope_sign", lambda y, u: -np.cos(u))],
+    P.cos: [("sin_cos", lambda y, u: -y), ("sin_cos", lambda y, u: y), ("slope_sign", lambda y, u: np.sin(u))],
     P.tanh: [("of_input", lambda y, u: 1 - u**2), ("square_missing", lambda y, u: 1 - y)],
     P.exp: [("slope_sign", lambda y, u: -y)],
     P.log: [("slope_sign", lambda y, u: -1 / u)],
@@ -80,7 +80,8 @@ def derivatives(
 
 
 def slopes(graphs: Sequence[Graph], points: np.ndarray, true: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """For f of one number: du/dx at the points, for each inner function u, that is, each part that goes into a nonlinear one."""
+    """For f of one number: du/dx at the points, for each inner function u, that is, each part that goes into a
+    nonlinear one."""
     if not graphs or points.ndim != 1 or true.ndim != 1 or len({tuple(n.prim for n in g.nodes) for g in graphs}) != 1:
         return
     graph = graphs[0]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import CauchyError, ShapeError
+from ...errors import CauchyError, ShapeError, TraceError
 from ..difference import _elementwise
 from ..differentiate import derivative, grad, hessian, jacobian
 from ..ladder import Line, climb, lines
@@ -37,9 +37,8 @@ class Measured:
     """Both sides at one point; arrays have the shape of the claim. `status` is one word for each component:
 
     "agrees", "close" (by less than 1e-6, yet more than rounding), "wrong", "disputed" (the two witnesses differ, the
-    claim
-    is with one of them), "undefined" (f, f' or the claim has no finite value), "unclear" (a jump, a staircase, noise),
-    "untested".
+    claim is with one of them), "undefined" (f, f' or the claim has no finite value), "unclear" (a jump, a staircase,
+    noise), "untested".
     """
 
     x: Any
@@ -78,19 +77,26 @@ class Bench:
     def __init__(self, f: Called, claim: Called, kind: Kind, shape: tuple[int, ...]) -> None:
         self.f, self.claim, self.kind, self.shape = f, claim, kind, shape  # `shape`: of the derivative
         self.traces = True
-        if kind == "hessian":
-            self.slopes: Callable[[Any], np.ndarray] = lambda x: np.asarray(
-                grad(self.f.function, self.f.argument)(*self.f.arguments(x))
-            )
-        else:
-            self.slopes = self.f
+        self.slopes: Callable[[Any], np.ndarray] = self._gradient if kind == "hessian" else f
+
+    def _gradient(self, x: Any) -> np.ndarray:
+        """What a Hessian is the Jacobian of."""
+        try:
+            return np.asarray(grad(self.f.function, self.f.argument)(*self.f.arguments(x)))
+        except CauchyError as problem:
+            raise TraceError(
+                f"the Hessian of `{self.f.name}` cannot be checked: it does not trace",
+                where=problem.where,
+                why=f"differences of differences are too noisy ({problem.what})",
+                fix='check the gradient, then the Hessian as its Jacobian: check(gradient, hessian, kind="jacobian")',
+            ) from problem
 
     # -- the two witnesses -------------------------------------------------------------------------
 
     def reference(self, x: np.ndarray, columns: np.ndarray | None = None) -> list[np.ndarray]:
         """value, error, left, right, kind of the derivative by the ladder, flat, as (outputs, columns) or
         (entries,)."""
-        g = lambda t: self.slopes(t)
+        g = self.slopes
         if self.kind == "elementwise":
             parts = [climb(_elementwise(g, x) if columns is None else Line(g, x, elementwise=True)).slope]
         else:
@@ -104,24 +110,20 @@ class Bench:
         """The derivative by the graph, flat; None where f does not trace."""
         if not self.traces:
             return None
-        f, i = self.f.function, self.f.argument
-        take = lambda *args: f(*args)
-        args = self.f.arguments(x if x.ndim else x[()])
         try:
             with np.errstate(all="ignore"):
-                match self.kind:
-                    case "gradient":
-                        out = grad(take, i)(*args)
-                    case "hessian":
-                        out = hessian(take, i)(*args)
-                    case "elementwise":
-                        out = derivative(lambda v: f(*[*args[:i], v, *args[i + 1 :]]))(args[i])
-                    case _:
-                        out = jacobian(take, i)(*args)
+                out = self.differentiated()(x if x.ndim else x[()])
             return np.asarray(out, dtype=float).reshape(self.shape)
         except _NOT_TRACEABLE:
             self.traces = False
             return None
+
+    def differentiated(self) -> Callable[[Any], Any]:
+        """The derivative by the graph as a function of the varied argument, to be traced itself."""
+        f, i, args = self.f.function, self.f.argument, list(self.f.others)
+        alone = lambda v: f(*args[:i], v, *args[i + 1 :])
+        how = {"gradient": grad, "hessian": hessian, "elementwise": derivative}.get(self.kind, jacobian)
+        return how(alone)
 
     # -- one point ----------------------------------------------------------------------------------
 

@@ -39,16 +39,14 @@ class Worst:
 class Check(Result):
     """What is known about a claimed derivative.
 
-    - verdict REFUTED: `worst` is the evidence, `cause` the mistake by name ("" if none of the catalogue fits), `factor` =
-      claim / derivative where that is one number (or one for each component), `likely` reasons by name.
+    - verdict REFUTED: `worst` is the evidence, `cause` the mistake by name ("" if none of the catalogue fits), `factor`
+      = claim / derivative where that is one number (or one for each component), `likely` reasons by name.
     - PROVED: `proof` holds the formula; the claim equals it over the real numbers wherever both are defined.
     - UNDECIDED: agrees at `agreed` of the `points`, to `digits` significant digits at least (None: no point says more
-      than "0 up to
-      rounding"); `doubts` counts the points that could not be used, by reason.
+      than "0 up to rounding"); `doubts` counts the points that could not be used, by reason.
 
     `kind` says what derivative the claim was taken for. `claimed` and `derivative` hold both sides at the points.
-    Errors are
-    estimates, so a refutation is evidence beyond 6 times the error, not a proof.
+    Errors are estimates, so a refutation is evidence beyond 6 times the error, not a proof.
     """
 
     kind: str

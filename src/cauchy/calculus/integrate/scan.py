@@ -135,7 +135,7 @@ def _jumps(f: Integrand, x: np.ndarray, y: np.ndarray) -> list[float]:
         step = _size(np.diff(y, axis=0))
     step[~np.isfinite(step)] = 0.0
     around = np.maximum(np.concatenate([[0.0], step[:-1]]), np.concatenate([step[1:], [0.0]]))
-    cells = np.flatnonzero((step / 4 > around) & (step > 1e-9 * np.max(_finite(_size(y)))))
+    cells = np.flatnonzero((step / 4 > around) & (step > max(1e-9, 64 * f.eps) * np.max(_finite(_size(y)))))
     cells = cells[np.argsort(-step[cells])][:MOST_JUMPS]
     if not len(cells):
         return []
@@ -161,7 +161,9 @@ def _kinks(f: Integrand, x: np.ndarray, y: np.ndarray) -> list[float]:
     with np.errstate(all="ignore"):
         slope = np.diff(y) / h
         bend = np.abs(np.diff(slope)) / (h[1:] + h[:-1])  # bend[i] belongs to x[i + 1]
-        sure = np.abs(np.diff(slope)) * np.minimum(h[1:], h[:-1]) > 1e-9 * (np.abs(y[1:-1]) + np.abs(np.diff(y)[1:]))
+        sure = np.abs(np.diff(slope)) * np.minimum(h[1:], h[:-1]) > max(1e-9, 64 * f.eps) * (
+            np.abs(y[1:-1]) + np.abs(np.diff(y)[1:])
+        )
     bend[~np.isfinite(bend)] = np.inf
     c = np.arange(3, len(x) - 4)  # the cell from x[c] to x[c + 1]
     here = np.maximum(bend[c - 1], bend[c])
@@ -172,17 +174,26 @@ def _kinks(f: Integrand, x: np.ndarray, y: np.ndarray) -> list[float]:
     alone = known & (bend[c] / 6 > np.maximum(bend[c - 1], bend[c + 1]))
     cells = np.unique(np.concatenate([cells, c[alone]]))
     cells = cells[np.argsort(-np.maximum(bend[cells - 1], bend[cells]))][:MOST_JUMPS]
-    low, high, left, right = x[cells].copy(), x[cells + 1].copy(), slope[cells - 1].copy(), slope[cells + 1].copy()
-    below, above = y[cells].copy(), y[cells + 1].copy()
-    for _ in range(24 if len(cells) else 0):
-        middle = low / 2 + high / 2
-        value = f.many(middle)
+    if not len(cells):
+        return []
+    # a kink close to a node may lie beyond it, so the bracket reaches into the cells beside
+    low, high = x[cells] - 0.25 * h[cells - 1], x[cells + 1] + 0.25 * h[cells + 1]
+    below, above = np.split(f.many(np.concatenate([low, high])), 2)
+    with np.errstate(all="ignore"):
+        left, right = (below - y[cells - 1]) / (0.75 * h[cells - 1]), (y[cells + 2] - above) / (0.75 * h[cells + 1])
+    for _ in range(38):  # to 1e-8 of a cell; a kink between a and b stays inside, whatever is cut off
+        a, b = low + 0.4 * (high - low), low + 0.6 * (high - low)
+        at_a, at_b = np.split(f.many(np.concatenate([a, b])), 2)
         with np.errstate(all="ignore"):
-            first, second = (value - below) / (middle - low), (above - value) / (high - middle)
-            lower = np.abs(first - left) > np.abs(second - right)
-        left, right = np.where(lower, left, first), np.where(lower, second, right)
-        low, high = np.where(lower, low, middle), np.where(lower, middle, high)
-        below, above = np.where(lower, below, value), np.where(lower, value, above)
+            first, last = (at_a - below) / (a - low), (above - at_b) / (high - b)
+            lower = np.abs(first - left) > np.abs(last - right)
+        left, right = np.where(lower, left, first), np.where(lower, last, right)
+        low, below, high, above = (
+            np.where(lower, low, a),
+            np.where(lower, below, at_a),
+            np.where(lower, b, high),
+            np.where(lower, at_b, above),
+        )
     return sorted({float(p) for p in low / 2 + high / 2 if np.isfinite(p)})
 
 
@@ -195,8 +206,8 @@ class Approach:
     """How f behaves on the way to one side of a place.
 
     The mass of dyadic shells falls like 2^-decay per shell (decay is 1 for a bounded f at a finite place). `rest` is
-    the mass beyond the last shell,
-    `sign` that of f on the last shells (0 if it changes), `steady` whether decay keeps to one rate.
+    the mass beyond the last shell, `sign` that of f on the last shells (0 if it changes), `steady` whether decay keeps
+    to one rate.
     """
 
     decay: float

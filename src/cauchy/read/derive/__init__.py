@@ -62,7 +62,7 @@ def _dependent(outputs: Sequence[Node], wrt: Sequence[Node]) -> list[Node]:
     return sorted(live, key=lambda n: n.index)
 
 
-def _elementwise(n: Node, i: int, t: Array) -> Array | None:
+def _elementwise(n: Node, i: int, t: Any) -> Any:
     """The change of n (or, the map being diagonal, the sensitivity of argument i) that t brings, unfitted."""
     rules = partials.rule(n)
     rule = rules[i]
@@ -73,7 +73,7 @@ def _elementwise(n: Node, i: int, t: Array) -> Array | None:
         weighted = t if rule.weight is None else t * rule.weight(y, *args, **n.params)
         return np.where(rule.mask(y, *args, **n.params), weighted, 0.0)
     factor = rule(y, *args, **n.params)
-    if isinstance(factor, float) and abs(factor) == 1.0:
+    if type(factor) is float and abs(factor) == 1.0:  # not isinstance: a traced scalar says it is a float
         return t if factor > 0 else -t
     return t * factor
 
@@ -116,7 +116,7 @@ def _push_node(n: Node, ts: list[Any]) -> Any:
     return _sum_to(parts, n)
 
 
-def _sum_to(parts: list[Array], n: Node | None) -> Array | None:
+def _sum_to(parts: list[Any], n: Node | None) -> Array | None:
     if not parts:
         return None
     total = parts[0]
@@ -199,7 +199,7 @@ def _pull_node(n: Node, arrived: Any, inside: set[Node]) -> list[tuple[int, _Sen
         if isinstance(rule, Joint):
             found = rule.rule(g, y, *args, **n.params)
             return [(i, _Sensitivity(_fit(found[i], n.args[i]))) for i in wanted]
-        masked = arrived.mask is not None and n.prim.family in ("shape", "index")
+        masked = arrived.mask is not None and (n.prim.family in ("shape", "index") or n.prim is P.sum)
         return [
             (
                 i,
@@ -217,7 +217,7 @@ def _pull_node(n: Node, arrived: Any, inside: set[Node]) -> list[tuple[int, _Sen
 def _pull_elementwise(n: Node, i: int, arrived: _Sensitivity) -> _Sensitivity | None:
     a, mask = n.args[i], arrived.mask
     rule = partials.rule(n)[i]
-    c = _elementwise(n, i, arrived.total)
+    c: Any = _elementwise(n, i, arrived.total)
     if c is None:
         return None
     if mask is not None and not isinstance(rule, Select):
@@ -226,7 +226,9 @@ def _pull_elementwise(n: Node, i: int, arrived: _Sensitivity) -> _Sensitivity | 
         chosen = as_array(rule.mask(wrap(n), *[_operand(b) for b in n.args], **n.params))
         mask = chosen if mask is None else np.logical_and(mask, chosen)
     if mask is not None and c.shape != a.shape:
-        mask = None  # summed over a broadcast: nothing is left that is zero by selection alone
+        # summed over a broadcast: zero by selection is what was so everywhere
+        counted = P.astype(P.broadcast_to(mask, shape=c.shape), dtype=c.dtype)
+        mask = np.greater(unbroadcast(counted, a.shape), 0.0)
     return _Sensitivity(_fit(c, a), mask)
 
 

@@ -37,6 +37,8 @@ at: dict[Primitive, Callable[..., Any]] = {
     P.copysign: lambda a, b: np.equal(b, 0),
     P.clip: lambda x, low, high: np.equal(x, low) | np.equal(x, high),
     P.sign: lambda x: np.equal(x, 0),
+    P.i0e: lambda x: np.equal(x, 0),
+    P.hypot: lambda a, b: np.equal(a, 0) & np.equal(b, 0),
     P.heaviside: lambda x, h: np.equal(x, 0),
     P.floor: _whole,
     P.ceil: _whole,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ... import ops as P
 
 
-def sinc_derivative(x: ArrayLike, *, order: int) -> np.ndarray:
+def sinc_derivative(x: Any, *, order: int) -> np.ndarray:
     """The `order`-th derivative of sin(pi x)/(pi x).
 
     With u = pi x and f_n(u) = int_0^1 t^n cos(u t + n pi/2) dt the derivative is pi^n f_n(u), and

@@ -73,7 +73,12 @@ def stochastic(r: Report) -> None:
     a, b, loss = regression()
     w = np.array([1.0, -2.0, 0.5])
     single = [grad(loss)(w, a[i : i + 1], b[i : i + 1]) for i in range(len(b))]
-    r.expect("mean of the single-sample gradients :: 单样本梯度的平均", np.mean(single, axis=0), grad(loss)(w, a, b), atol=1e-15)
+    r.expect(
+        "mean of the single-sample gradients :: 单样本梯度的平均",
+        np.mean(single, axis=0),
+        grad(loss)(w, a, b),
+        atol=1e-15,
+    )
 
     def run(seed: int) -> np.ndarray:
         rng, v = np.random.default_rng(seed), w
@@ -81,7 +86,10 @@ def stochastic(r: Report) -> None:
             v = v - 0.05 * grad(loss)(v, a[i : i + 1], b[i : i + 1])
         return v
 
-    r.holds("one seed, one path :: 同一种子，同一路径", np.array_equal(run(1), run(1)) and not np.array_equal(run(1), run(2)))
+    r.holds(
+        "one seed, one path :: 同一种子，同一路径",
+        np.array_equal(run(1), run(1)) and not np.array_equal(run(1), run(2)),
+    )
 
 
 @statement("S113")
@@ -94,9 +102,16 @@ def mini_batches(r: Report) -> None:
         cuts = range(0, len(b), size)
         return [grad(loss)(w, a[i : i + size], b[i : i + size]) for i in cuts], [len(b[i : i + size]) for i in cuts]
 
-    r.expect("three batches of four: their mean :: 三批，每批四个：平均", np.mean(parts(4)[0], axis=0), full, atol=1e-15)
+    r.expect(
+        "three batches of four: their mean :: 三批，每批四个：平均", np.mean(parts(4)[0], axis=0), full, atol=1e-15
+    )
     gradients, sizes = parts(5)
-    r.expect("batches of 5, 5 and 2, by weight :: 每批 5、5、2 个：加权平均", np.average(gradients, axis=0, weights=sizes), full, atol=1e-15)
+    r.expect(
+        "batches of 5, 5 and 2, by weight :: 每批 5、5、2 个：加权平均",
+        np.average(gradients, axis=0, weights=sizes),
+        full,
+        atol=1e-15,
+    )
     r.holds("unweighted they are off :: 不加权则有偏差", np.abs(np.mean(gradients, axis=0) - full).max() > 1e-3)
 
 
@@ -118,7 +133,9 @@ def newton_step(r: Report) -> Outcome:
     cubic = lambda x: x**3 - 2 * x**2 + 1
     second = derivative(cubic, order=2)
     for start, want, kind in ((1.0, 4 / 3, "minimum :: 极小值"), (0.5, 0.0, "maximum :: 极大值")):
-        end = r.expect(f"x³-2x²+1 from {start} :: x³-2x²+1，从 {start} 出发", newton(cubic, start, 12)[-1], want, atol=1e-15)
+        end = r.expect(
+            f"x³-2x²+1 from {start} :: x³-2x²+1，从 {start} 出发", newton(cubic, start, 12)[-1], want, atol=1e-15
+        )
         r.holds(f"f'' there says {kind.replace(' :: ', ' :: 由 f″ 知为')}", (second(end) > 0) == (want > 0))
     r.say(
         "The step is minus H⁻¹∇f: added as printed, h leads away. And it stops at maxima as well as at minima.",
@@ -131,7 +148,9 @@ def newton_step(r: Report) -> Outcome:
 def newton_in_one_step(r: Report) -> Outcome:
     r.expect("x² from 10, one step :: x²，从 10 出发，一步", newton(square, 10.0, 1)[-1], 0.0)
     quartic = newton(lambda x: x**4, 1.0, 6)
-    r.expect("x⁴: each step multiplies by :: x⁴：每步乘以", [b / a for a, b in pairwise(quartic)], [2 / 3] * 6, rtol=1e-14)
+    r.expect(
+        "x⁴: each step multiplies by :: x⁴：每步乘以", [b / a for a, b in pairwise(quartic)], [2 / 3] * 6, rtol=1e-14
+    )
     away = newton(lambda x: np.sqrt(1 + x**2), 1.5, 2)
     r.expect("√(1+x²) from 1.5 :: √(1+x²)，从 1.5 出发", away, [1.5, -3.375, 38.443359375], rtol=1e-13)
     r.say(

@@ -26,7 +26,7 @@ def accumulated_rounding(r: Report) -> None:
     total = 0.0
     for _ in range(10):
         total += 0.1
-    r.expect("ten additions of 0.1", total, 0.9999999999999999)
+    r.expect("ten additions of 0.1 :: 0.1 连加十次", total, 0.9999999999999999)
     r.expect("fsum", math.fsum([0.1] * 10), 1.0)
     low = high = Fraction(0)
     for _ in range(10):
@@ -47,26 +47,31 @@ def underflow(r: Report) -> None:
         with np.errstate(divide="ignore"):
             r.expect(name, float(f()), want)
         with np.errstate(divide="raise"):
-            r.raises(f"{name} names the operation", FloatingPointError, f)
+            r.raises(f"{name} names the operation :: {name} 指明运算", FloatingPointError, f)
         r.holds("the message has its name :: 报错含其名称", word in r.computed[-1][1].removeprefix("divide by zero"))
 
 
 @statement("S96")
 def overflow(r: Report) -> None:
-    r.holds("exp(709.782712893384) is finite", math.isfinite(float(np.exp(709.782712893384))))
+    r.holds(
+        "exp(709.782712893384) is finite :: exp(709.782712893384) 有限", math.isfinite(float(np.exp(709.782712893384)))
+    )
     with np.errstate(over="ignore", invalid="ignore"):
         r.expect("exp(709.79)", float(np.exp(709.79)), math.inf)
-        r.holds("inf - inf is NaN", math.isnan(np.float64(np.inf) - np.float64(np.inf)))
+        r.holds("inf - inf is NaN :: inf - inf 为 NaN", math.isnan(np.float64(np.inf) - np.float64(np.inf)))
     r.expect("inf + 1", np.inf + 1, np.inf)
 
 
 @statement("S97")
 def softmax_of_one_two_three(r: Report) -> None:
     p = softmax([1.0, 2.0, 3.0])
-    r.holds("within 4 ulp of the value at 200 bits", np.all(np.abs(p - exact_softmax([1, 2, 3])) <= 4 * np.spacing(p)))
+    r.holds(
+        "within 4 ulp of the value at 200 bits :: 与 200 位精度的值相差不超过 4 ulp",
+        np.all(np.abs(p - exact_softmax([1, 2, 3])) <= 4 * np.spacing(p)),
+    )
     r.expect("softmax(1,2,3)", p, [0.09003057317038046, 0.24472847105479765, 0.66524095577482189], rtol=9e-16)
-    r.expect("rounded to three digits", np.round(p, 3), [0.09, 0.245, 0.665])
-    r.expect("sum of the rounded", round(float(np.round(p, 3).sum()), 12), 1.0)
+    r.expect("rounded to three digits :: 保留三位小数", np.round(p, 3), [0.09, 0.245, 0.665])
+    r.expect("sum of the rounded :: 舍入后之和", round(float(np.round(p, 3).sum()), 12), 1.0)
 
 
 @statement("S98")
@@ -76,20 +81,30 @@ def shifted_softmax(r: Report) -> None:
     r.expect("softmax(-1000,-1001,-1002)", softmax([-1000.0, -1001.0, -1002.0]), truth[::-1], rtol=1e-15)
     with np.errstate(invalid="ignore"):
         e = np.exp(np.array([-1000.0, -1001.0, -1002.0]))
-        r.holds("the naive form is 0/0", np.all(np.isnan(e / e.sum())))
+        r.holds("the naive form is 0/0 :: 直接计算得 0/0", np.all(np.isnan(e / e.sum())))
     j = jacobian(softmax)(np.array([1000.0, 1001.0, 1002.0]))
-    r.expect("its Jacobian is finite too: rows sum to", np.abs(j.sum(axis=1)).max(), 0.0, atol=1e-16)
+    r.expect(
+        "its Jacobian is finite too: rows sum to :: 其雅可比矩阵也有限：各行之和",
+        np.abs(j.sum(axis=1)).max(),
+        0.0,
+        atol=1e-16,
+    )
 
 
 @statement("S99")
 def log_of_softmax(r: Report) -> Outcome:
     r.expect("log softmax(0,-1000)", log_softmax([0.0, -1000.0]), [0.0, -1000.0])
     with np.errstate(divide="ignore"):
-        r.expect("log of the shifted softmax", np.log(softmax([0.0, -1000.0])), [0.0, -np.inf])
+        r.expect(
+            "log of the shifted softmax :: 平移后的 softmax 取对数", np.log(softmax([0.0, -1000.0])), [0.0, -np.inf]
+        )
     r.expect("logsumexp(1000,1001,1002)", float(logsumexp([1000.0, 1001.0, 1002.0])), 1002.4076059644443803, rtol=2e-16)
     g = grad(lambda v: -log_softmax(v)[1])(np.array([0.0, -1000.0]))
-    r.expect("gradient of -log softmax", g, [1.0, -1.0])
-    r.say("Shifting cures the overflow of softmax, not the logarithm of its zeros.", "平移能避免 softmax 溢出，却救不了对其零值取对数。")
+    r.expect("gradient of -log softmax :: -log softmax 的梯度", g, [1.0, -1.0])
+    r.say(
+        "Shifting cures the overflow of softmax, not the logarithm of its zeros.",
+        "平移能避免 softmax 溢出，却救不了对其零值取对数。",
+    )
     return Outcome.REFUTED
 
 
@@ -97,11 +112,19 @@ def log_of_softmax(r: Report) -> Outcome:
 def probabilities(r: Report) -> None:
     x = np.random.default_rng(0).normal(scale=5.0, size=(1000, 10))
     p = softmax(x, axis=1)
-    r.holds("1000 random 10-vectors: entries in [0, 1] :: 1000 个随机 10 维向量：元素在 [0, 1] 内", np.all((p >= 0) & (p <= 1)))
+    r.holds(
+        "1000 random 10-vectors: entries in [0, 1] :: 1000 个随机 10 维向量：元素在 [0, 1] 内",
+        np.all((p >= 0) & (p <= 1)),
+    )
     r.holds("sums 1 to 4 ulp :: 和为 1，误差至多 4 ulp", np.abs(p.sum(axis=1) - 1).max() <= 4 * np.spacing(1.0))
     r.holds("the largest stays the largest :: 最大元素的位置不变", np.array_equal(p.argmax(axis=1), x.argmax(axis=1)))
     for v in (x[0], np.array([1.0, 2.0, 3.0])):
         q = softmax(v)
-        r.expect(f"J - (diag(p) - ppᵀ), n = {v.size}", np.abs(jacobian(softmax)(v) - (np.diag(q) - np.outer(q, q))).max(), 0.0, atol=1e-16)
+        r.expect(
+            f"J - (diag(p) - ppᵀ), n = {v.size}",
+            np.abs(jacobian(softmax)(v) - (np.diag(q) - np.outer(q, q))).max(),
+            0.0,
+            atol=1e-16,
+        )
     g = grad(lambda v: -log_softmax(v)[2])(np.array([1.0, 2.0, 3.0]))
     r.expect("dCE/dx = p - onehot", g, [0.09003057, 0.24472847, -0.33475904], atol=5e-9)
