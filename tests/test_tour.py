@@ -49,7 +49,8 @@ class Page(HTMLParser):
                 self.external.append(value)
 
     def handle_endtag(self, tag):
-        assert self.open and self.open.pop() == tag, f"</{tag}> closes nothing"
+        assert [tag] == self.open[-1:], f"</{tag}> closes nothing"
+        self.open.pop()
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
@@ -61,14 +62,19 @@ def test_the_page(lang, tmp_path, capsys):
     page = Page(text)
     assert len(page.ids) == len(set(page.ids))
     assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
-    assert not page.external and "script" not in page.tags and "@import" not in text
+    assert not page.external
+    assert "script" not in page.tags
+    assert "@import" not in text
     assert not re.search(r"url\((?!['\"]?#)", text)
-    assert page.tags.count("figure") == 3 and page.tags.count("article") == len(SUBSET)
+    assert page.tags.count("figure") == 3
+    assert page.tags.count("article") == len(SUBSET)
     assert f'lang="{"zh-CN" if lang == "zh" else "en"}"' in text
     for id in SUBSET:
-        assert id in page.ids and f"inventory.{id}" not in text
+        assert id in page.ids
+        assert f"inventory.{id}" not in text
         assert id in out
-    assert say("tour.refuted", lang) in out and say("tour.not_yet", lang) in text
+    assert say("tour.refuted", lang) in out
+    assert say("tour.not_yet", lang) in text
     assert str(path) in out
 
 
@@ -93,7 +99,9 @@ def test_unknown_ids_are_refused(capsys):
 def test_the_progress_bar_goes_to_stderr(capsys):
     tour.run(["S24", "S18"], progress=True)
     captured = capsys.readouterr()
-    assert "0/2 S24" in captured.err and "1/2 S18" in captured.err and not captured.out
+    assert "0/2 S24" in captured.err
+    assert "1/2 S18" in captured.err
+    assert not captured.out
 
 
 def test_order_is_that_of_the_chapters():
@@ -161,7 +169,9 @@ def test_without_matplotlib_the_numbers_stand_alone(monkeypatch):
     monkeypatch.setattr("cauchy.figure.available", lambda: False)
     for id in ("S04", "S15", "S21"):
         report = STATEMENTS[id].run("en")
-        assert report.outcome is not Outcome.FAILED and not report.figures and report.computed
+        assert report.outcome is not Outcome.FAILED
+        assert not report.figures
+        assert report.computed
 
 
 def test_figures_leave_matplotlib_as_it_was():
@@ -191,5 +201,7 @@ def test_texts_are_escaped(tmp_path):
     report = Report(outcome=Outcome.REFUTED, computed=[("a < b", "<b>&")], why="if x < 0 & y > 0")
     write_page(tmp_path / "p.html", {"S01": report}, "en", 0.0)
     text = (tmp_path / "p.html").read_text("utf-8")
-    assert "a &lt; b" in text and "&lt;b&gt;&amp;" in text and "x &lt; 0 &amp; y" in text
+    assert "a &lt; b" in text
+    assert "&lt;b&gt;&amp;" in text
+    assert "x &lt; 0 &amp; y" in text
     Page(text)

@@ -4,9 +4,11 @@ A plain NumPy function is traced once into a graph and read in many ways: value,
 Start with `grad`, `check`, `explain`; `docs/design.md` tells how the parts fit.
 """
 
-from .calculus.audit import derivative_of
-from .calculus.check import check
-from .calculus.difference import difference, step_study
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .calculus.differentiate import (
     custom_derivative,
     derivative,
@@ -19,18 +21,7 @@ from .calculus.differentiate import (
     value_and_grad,
     vjp,
 )
-from .calculus.explain import explain
-from .calculus.expression import parse
-from .calculus.integrate import (
-    antiderivative,
-    area,
-    fundamental_defect,
-    integrate,
-    running_sum,
-    volume_of_revolution,
-)
 from .calculus.kink import differentiate
-from .calculus.picture import draw
 from .calculus.variable import Variable
 from .errors import (
     CauchyError,
@@ -45,8 +36,25 @@ from .errors import (
 )
 from .graph import Graph
 from .proof import Proof, Verdict
-from .read import notation as _notation  # makes graph.latex(), graph.text() and graph.sympy()
+from .read import draw as _draw
+from .read import notation as _notation
 from .trace import load, trace
+
+if TYPE_CHECKING:
+    from .calculus.audit import derivative_of
+    from .calculus.check import check
+    from .calculus.difference import difference, step_study
+    from .calculus.explain import equivalent, explain
+    from .calculus.expression import parse
+    from .calculus.integrate import (
+        antiderivative,
+        area,
+        fundamental_defect,
+        integrate,
+        running_sum,
+        volume_of_revolution,
+    )
+    from .calculus.picture import draw
 
 __version__ = "0.1.0"
 
@@ -73,6 +81,7 @@ __all__ = [
     "difference",
     "differentiate",
     "draw",
+    "equivalent",
     "explain",
     "fundamental_defect",
     "grad",
@@ -91,3 +100,29 @@ __all__ = [
     "vjp",
     "volume_of_revolution",
 ]
+
+_READINGS = (_draw, _notation)  # loading them makes graph.draw(), .latex(), .text(), .sympy()
+
+# Rooms that load slowly (SciPy's integrators, the checker) load when they are first asked for (PEP 562).
+_ROOMS = {
+    "audit": ("derivative_of",),
+    "check": ("check",),
+    "difference": ("difference", "step_study"),
+    "explain": ("equivalent", "explain"),
+    "expression": ("parse",),
+    "integrate": ("antiderivative", "area", "fundamental_defect", "integrate", "running_sum", "volume_of_revolution"),
+    "picture": ("draw",),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'cauchy' has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"cauchy.calculus.{_ROOM_OF[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__doc__", "__version__"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BLUE, RED, GREEN, ORANGE, GRAY = "#2563ab", "#c2362f", "#2f7d4f", "#c77700", "#6b7280"
 FORMATS = ("png", "svg", "pdf")
-_FONT = "Cauchy Sans SC"  # the 3755 most common characters of Noto Sans CJK SC; see fonts/OFL.txt
+_FONT = "Cauchy Sans SC"  # the 6763 characters of GB 2312, from Noto Sans CJK SC; see fonts/OFL.txt
 _STYLE: dict[str, Any] = {
     "font.family": ["DejaVu Sans", _FONT],
     "font.size": 10,
@@ -53,14 +53,13 @@ def style() -> Iterator[None]:
     """The project's look for every figure that is made, and drawn, inside the `with`. Needs matplotlib."""
     try:
         import matplotlib as mpl
-        from cycler import cycler
         from matplotlib import font_manager
     except ImportError as e:
         raise CauchyError("a figure needs matplotlib", fix='pip install "cauchy-calculus[plot]"') from e
     if not any(font.name == _FONT for font in font_manager.fontManager.ttflist):
         with resources.as_file(resources.files("cauchy") / "fonts" / "cauchy-sans-sc.otf") as path:
             font_manager.fontManager.addfont(path)
-    rc: Any = _STYLE | {"axes.prop_cycle": cycler(color=[BLUE, RED, GREEN, ORANGE, GRAY])}
+    rc: Any = _STYLE | {"axes.prop_cycle": mpl.cycler(color=[BLUE, RED, GREEN, ORANGE, GRAY])}
     with mpl.rc_context(rc):
         yield
 

@@ -145,6 +145,11 @@ class Graph:
     """A traced function: `outputs` as nodes over `inputs`, valid where every guard has its recorded outcome.
 
     Readings add themselves as methods: `graph.run(x)`, `graph.latex()`, `graph.sympy()`, `graph.draw()`.
+
+    >>> import numpy as np, cauchy
+    >>> graph = cauchy.trace(lambda x: np.sin(x) ** 2, 0.5)
+    >>> [n.prim.name for n in graph.nodes], graph.text()
+    (['input', 'sin', 'const', 'power'], 'sin²(x)')
     """
 
     inputs: tuple[Node, ...]

@@ -26,7 +26,11 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True)
 class Proof:
-    """Why a verdict holds: the `method` in one word, the `statement` that was shown, and the `steps` to redo it."""
+    """Why a verdict holds: the `method` in one word, the `statement` that was shown, and the `steps` to redo it.
+
+    >>> Proof("identity", "f' - claim simplifies to 0").method
+    'identity'
+    """
 
     method: str
     statement: str

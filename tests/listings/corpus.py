@@ -224,7 +224,7 @@ case("fn_grad_grad2", """
         def fn(self, z): return np.exp(z)
         def grad(self, x): return np.exp(x)
         def grad2(self, x): return np.exp(x)
-""", **{"Sigmoid.grad": RIGHT, "Sigmoid.grad2": RIGHT, "Tanh.grad": RIGHT, "Tanh.grad2": RIGHT, "Affine.grad": RIGHT, "Affine.grad2": RIGHT, "Exponential.grad2": RIGHT, "ActivationBase.grad": None})
+""", **{"Sigmoid.grad": RIGHT, "Sigmoid.grad2": RIGHT, "Tanh.grad": RIGHT, "Tanh.grad2": RIGHT, "Affine.grad": RIGHT, "Affine.grad2": RIGHT, "Exponential.grad": RIGHT, "Exponential.grad2": RIGHT, "ActivationBase.grad": None})
 case("layers", """
     import numpy as np
     np.random.seed(0)

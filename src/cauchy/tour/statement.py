@@ -122,7 +122,9 @@ class Report:
         else:
             raise Mismatch(f"{what}: nothing was raised")
 
-    def plot(self, draw: Callable[[Any, Any], None], *, size: tuple[float, float] = (7.0, 4.0), **options: Any) -> Any:
+    def plot(
+        self, draw: Callable[[Any, Any], object], *, size: tuple[float, float] = (7.0, 4.0), **options: Any
+    ) -> Any:
         """Add a figure: `draw(figure, axes)` fills it; returns it. Without matplotlib: None, and the numbers alone."""
         if not figure.available():
             return None

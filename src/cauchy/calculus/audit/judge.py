@@ -103,6 +103,8 @@ def _enough(pair: Claim, verdicts: list[dict[str, Any]]) -> bool:
         if pair.order == 2 and last["status"] != "agrees":
             return False
         return not _simple(pair) or (last["status"] != "agrees" and last.get("compared", 0) >= 3)
+    if sum(v.get("factor") is not None for v in verdicts) > 1:
+        return True
     tried = sum(v["inputs"] == "generated" and v["reason"] != "inapplicable" for v in verdicts)
     return last["status"] == "agrees" or (tried > 1 and len(parameters(pair.value)) == 1)
 

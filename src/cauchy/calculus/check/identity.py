@@ -90,9 +90,10 @@ def normal(graph: Graph) -> str:
         elif n.prim is P.identity:
             text[n] = args[0]
         elif n.prim in (P.multiply, P.add):
-            unit = "1.0" if n.prim is P.multiply else "0.0"
-            kept = [t for t, a in zip(args, n.args, strict=True) if t != unit or a.shape != ()]
-            text[n] = kept[0] if len(kept) == 1 else f"{n.prim}({','.join(sorted(args))})"
+            unit = 1.0 if n.prim is P.multiply else 0.0
+            kept = [a for a in n.args if not _is_all(a, unit)]
+            whole = len(kept) == 1 and kept[0].shape == n.shape
+            text[n] = text[kept[0]] if whole else f"{n.prim}({','.join(sorted(args))})"
         elif n.prim is P.square:
             text[n] = f"power({args[0]},2.0)"
         else:
@@ -100,6 +101,13 @@ def normal(graph: Graph) -> str:
         if len(text[n]) > 20_000:
             return f"long {id(graph)}"
     return ";".join(text[n] for n in graph.outputs)
+
+
+def _is_all(n: Node, number: float) -> bool:
+    """Whether a value is this number in every entry, as a constant."""
+    while n.prim in (P.reshape, P.broadcast_to):
+        n = n.args[0]
+    return n.prim is CONST and n.origin is None and bool(np.all(np.equal(n.value, number)))
 
 
 def same_program(found: Formulas, slope: Callable[[Any], Any], x: Any) -> bool:

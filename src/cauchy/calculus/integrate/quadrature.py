@@ -121,7 +121,7 @@ def adaptive(f: Integrand, a: float, b: float, points: tuple[float, ...], rtol: 
     extra = sum(s.rest for s in ends.values() if np.isfinite(s.rest) and not s.steady and s.decay < 0.5)
     rounding = f.eps * seen.mass if f.eps > 1e-12 else 0.0
     noise = _noise(f, seen)
-    found.error = float(error + extra + rounding + noise * seen.mass + _blur(f.log))
+    found.error = float(error + extra + rounding + noise * seen.mass + _blur(f.log) + seen.slack)
     found.value = value
     found.estimates |= {"noise": noise}
     size = float(np.max(np.abs(value)))

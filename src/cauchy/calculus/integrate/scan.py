@@ -25,7 +25,7 @@ class Scan:
     """The mesh `x` with the `size` |f| there (the largest component).
 
     `mass` estimates the integral of |f|; `suspects` are places where f seems to blow up, `jumps` those where it, or its
-    slope, leaps.
+    slope, leaps, and `slack` what their inaccuracy may cost.
     """
 
     x: np.ndarray
@@ -33,6 +33,7 @@ class Scan:
     mass: float
     suspects: list[float]
     jumps: list[float]
+    slack: float
 
 
 def first_mesh(a: float, b: float, points: tuple[float, ...]) -> np.ndarray:
@@ -86,7 +87,8 @@ def scan(f: Integrand, a: float, b: float, points: tuple[float, ...]) -> Scan:
     with np.errstate(all="ignore"):
         mass = float(np.sum((known[1:] + known[:-1]) / 2 * np.diff(x)))
     with np.errstate(all="ignore"):
-        return Scan(x, size, mass, _suspects(f, x, size, a, b), sorted({*_jumps(f, x, y), *_kinks(f, x, y)}))
+        suspects, jumps, (kinks, slack) = _suspects(f, x, size, a, b), _jumps(f, x, y), _kinks(f, x, y)
+    return Scan(x, size, mass, suspects, sorted({*jumps, *kinks}), slack)
 
 
 def _size(y: np.ndarray) -> np.ndarray:
@@ -153,10 +155,13 @@ def _jumps(f: Integrand, x: np.ndarray, y: np.ndarray) -> list[float]:
     return sorted({float(p) for p in high[stays]})
 
 
-def _kinks(f: Integrand, x: np.ndarray, y: np.ndarray) -> list[float]:
-    """Places where the slope leaps: between far steeper second differences than beside them, narrowed by bisection."""
+def _kinks(f: Integrand, x: np.ndarray, y: np.ndarray) -> tuple[list[float], float]:
+    """Places where the slope leaps, and what their inaccuracy can do to an integral.
+
+    They lie in cells with far larger second differences than those beside, and are narrowed by bisection.
+    """
     if len(x) < 9 or y.ndim > 1:
-        return []
+        return [], 0.0
     h = np.diff(x)
     with np.errstate(all="ignore"):
         slope = np.diff(y) / h
@@ -175,26 +180,28 @@ def _kinks(f: Integrand, x: np.ndarray, y: np.ndarray) -> list[float]:
     cells = np.unique(np.concatenate([cells, c[alone]]))
     cells = cells[np.argsort(-np.maximum(bend[cells - 1], bend[cells]))][:MOST_JUMPS]
     if not len(cells):
-        return []
+        return [], 0.0
     # a kink close to a node may lie beyond it, so the bracket reaches into the cells beside
     low, high = x[cells] - 0.25 * h[cells - 1], x[cells + 1] + 0.25 * h[cells + 1]
     below, above = np.split(f.many(np.concatenate([low, high])), 2)
     with np.errstate(all="ignore"):
         left, right = (below - y[cells - 1]) / (0.75 * h[cells - 1]), (y[cells + 2] - above) / (0.75 * h[cells + 1])
-    for _ in range(38):  # to 1e-8 of a cell; a kink between a and b stays inside, whatever is cut off
+        leap = np.abs(right - left)
+        least = 200 * f.eps * np.maximum(np.abs(below), np.abs(above)) / leap  # below this width rounding decides
+    for _ in range(38):
         a, b = low + 0.4 * (high - low), low + 0.6 * (high - low)
         at_a, at_b = np.split(f.many(np.concatenate([a, b])), 2)
         with np.errstate(all="ignore"):
             first, last = (at_a - below) / (a - low), (above - at_b) / (high - b)
-            lower = np.abs(first - left) > np.abs(last - right)
-        left, right = np.where(lower, left, first), np.where(lower, last, right)
-        low, below, high, above = (
-            np.where(lower, low, a),
-            np.where(lower, below, at_a),
-            np.where(lower, b, high),
-            np.where(lower, at_b, above),
-        )
-    return sorted({float(p) for p in low / 2 + high / 2 if np.isfinite(p)})
+        open_ = high - low > least
+        lower = open_ & (np.abs(first - left) > np.abs(last - right))  # a kink between a and b stays inside either way
+        upper = open_ & ~lower
+        left, right = np.where(upper, first, left), np.where(lower, last, right)
+        low, below = np.where(upper, a, low), np.where(upper, at_a, below)
+        high, above = np.where(lower, b, high), np.where(lower, at_b, above)
+    sound = np.isfinite(low + high + leap)
+    slack = float(np.sum((leap * (high - low) ** 2)[sound]))
+    return sorted({float(p) for p in (low / 2 + high / 2)[sound]}), slack
 
 
 def _finite(v: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...calculus.difference import difference, step_study
+from ...calculus.difference import Method, difference, step_study
 from ...calculus.differentiate import derivative, grad
 from ...errors import DomainError
 from ...trace import trace
@@ -255,7 +255,8 @@ def forward_versus_central(r: Report) -> None:
     for method, want in (("forward", 4.2074e-5), ("central", 9.004e-10)):
         got = float(difference(np.sin, 1.0, method, step=1e-4).value)  # pyright: ignore[reportArgumentType]
         r.expect(f"error at h=1e-4, {method} :: h=1e-4 时的误差，{NAMES[method]}", abs(got - truth), want, rtol=2e-3)
-    for method, want in (("forward", 7e-9), ("central", 8e-6)):
+    best_steps: tuple[tuple[Method, float], ...] = (("forward", 7e-9), ("central", 8e-6))
+    for method, want in best_steps:
         study = step_study(np.sin, 1.0, method, truth=truth)
         best = r.show(f"best step, {method} :: 最佳步长，{NAMES[method]}", study.best_step)
         r.holds(f"about {want:g} :: 约为 {want:g}", want / 3 <= best <= 3 * want)
