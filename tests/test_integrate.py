@@ -1,4 +1,4 @@
-"""Integrals: laws (linearity, reversal, additivity, exactness), closed forms, what must be refused, published numbers."""
+"""Integrals: laws (linearity, reversal, additivity, exactness), closed forms, refusals, published numbers."""
 
 import json
 import math
@@ -65,7 +65,7 @@ EXACT = {  # name: (f, a, b, value)
     "fast decay": (lambda x: np.exp(-1e6 * x), 0, INF, 1e-6),
     "slow decay": (lambda x: np.exp(-1e-6 * x), 0, INF, 1e6),
     "cauchy": (lambda x: 1 / (1 + x * x), -INF, INF, PI),
-    "half line down": (lambda x: np.exp(x), -INF, 1, math.e),
+    "half line down": (np.exp, -INF, 1, math.e),
     "algebraic tail": (lambda x: x**-1.05, 1, INF, 20.0),
     "log": (np.log, 0, 1, -1.0),
     "log inside": (lambda x: np.log(abs(x - 0.3)), 0, 1, 0.3 * math.log(0.3) + 0.7 * math.log(0.7) - 1),
@@ -166,6 +166,42 @@ def test_reversal_is_exact_and_swaps_left_and_right(rule):
 def test_no_width_no_area():
     assert integrate(np.exp, 3, 3).value == 0.0 == integrate(np.exp, 3, 3).error
     assert integrate(lambda x: np.array([x, x]), 1, 1).value.tolist() == [0.0, 0.0]
+
+
+KINKED = {  # name: (f, F), with the kink at c
+    "abs": (lambda x, c: abs(x - c), lambda x, c: (x - c) * abs(x - c) / 2),
+    "relu": (lambda x, c: np.maximum(x - c, 0) + np.sin(x), lambda x, c: max(x - c, 0) ** 2 / 2 - math.cos(x)),
+    "root": (lambda x, c: np.sqrt(abs(x - c)), lambda x, c: math.copysign(abs(x - c) ** 1.5 / 1.5, x - c)),
+    "square": (lambda x, c: (x > c) * (x - c) ** 2, lambda x, c: max(x - c, 0) ** 3 / 3),
+    "hat": (lambda x, c: np.exp(-5 * abs(x - c)), lambda x, c: -math.copysign(math.expm1(-5 * abs(x - c)) / 5, x - c)),
+}
+
+
+def kinked(name, rng, count):
+    """Errors that the estimate does not cover. QUADPACK alone falls into some: kinks hide between its nodes."""
+    f, F = KINKED[name]
+    for i in range(count):
+        a, b = rng.integers(-32, 33, 2) / 8 if i % 2 else rng.uniform(-4, 4, 2)
+        c = float(rng.integers(-16, 17) / 8 if i % 3 else rng.uniform(-2, 2))
+        q = integrate(lambda x, c=c: f(x, c), a, b)
+        off = abs(q.value - (F(b, c) - F(a, c)))
+        if off > q.error + 4e-16 * (abs(F(a, c)) + abs(F(b, c))):
+            yield a, b, c, off, q.error
+
+
+@pytest.mark.parametrize("name", KINKED)
+def test_kinks(name):
+    assert list(kinked(name, np.random.default_rng(0), 12)) == []
+    for a, b, c in ((-2.5, -0.75, -1.625), (1.875, -4.0, -1.0), (0.125, 0.625, 0.25)):
+        f, F = KINKED[name]
+        q = integrate(lambda x, c=c: f(x, c), a, b)
+        assert abs(q.value - (F(b, c) - F(a, c))) <= q.error + 1e-15
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("name", KINKED)
+def test_kinks_sweep(name):
+    assert len(list(kinked(name, np.random.default_rng(1), 1000))) <= 1
 
 
 # -- functions as people write them ----------------------------------------------------------------
@@ -444,7 +480,8 @@ def test_defect_of_the_published_figure():
     assert (d.defect[0], d.defect[-1], d.defect.min()) == pytest.approx((1234.0, 1229.821, 1216.987), abs=1e-9)
     assert d.constant == 1200
     assert d.explained
-    assert np.abs(d.bias + 0.05 * (3 * d.x**2 - 4 * d.x - 340))[1:].max() < 20  # of the order of dx, not of the sum
+    f = lambda x: 3 * x**2 - 4 * x
+    assert np.abs(d.bias + 0.05 * (f(d.x + 0.1) - f(-10))).max() < 1e-10  # -dx/2 (f(u) - f(a))
 
 
 def test_defect_of_the_left_sum_is_no_shift():

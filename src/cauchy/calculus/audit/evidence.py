@@ -460,7 +460,7 @@ def compare(
         if off <= slack:
             tally.agree += 1
             tally.kinks += kind == "kink"
-            if scale and kind == "smooth":
+            if abs(true) > 100 * error and kind == "smooth":
                 tally.digits = min(tally.digits, -math.log10(max(off / scale, 1e-15)))
         elif (
             kind != "smooth"

@@ -52,7 +52,7 @@ class Antiderivative(Told):
     notes: tuple[Note, ...] = ()
 
     def __call__(self, x: Any) -> np.ndarray:
-        """F at real x (number or array), with C = 0, as float64; NaN off its domain. Needs a formula without parameters."""
+        """F at real x (number or array) with C = 0, as float64; NaN off its domain. F must have no parameters."""
         if self.value is None:
             raise DomainError("there is no antiderivative to evaluate", why=str(self))
         if self.value.free_symbols - {self.variable}:
@@ -177,7 +177,7 @@ def _numeric(F: Any, x: Any) -> Callable[[np.ndarray], np.ndarray] | None:
         with np.errstate(all="ignore"):
             value = np.asarray(formula(at))
         if value.dtype.kind == "c":
-            value = np.where(np.abs(value.imag) <= 1e-12 * np.abs(value), value.real, np.nan)
+            value = np.where(np.abs(np.imag(value)) <= 1e-12 * np.abs(value), np.real(value), np.nan)
         return np.array(np.broadcast_to(value.astype(np.float64), at.shape))
 
     try:
@@ -236,7 +236,8 @@ def _vanishes(e: Any) -> bool:
     if not isinstance(e, sp.Piecewise):
         return is_zero(e)
     left: Any = sp.S.Reals
-    for branch, condition in e.args:
+    pairs: Any = e.args
+    for branch, condition in pairs:
         try:
             here = left & sp.sympify(condition).as_set()
         except NotImplementedError:  # a condition in several variables

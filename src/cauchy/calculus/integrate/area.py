@@ -96,13 +96,12 @@ def area(
     low, high = sorted((number(a, "a"), number(b, "b")))
     sign = -1.0 if number(a, "a") > number(b, "b") else 1.0
     h = f if g is None else (lambda x: f(x) - g(x))
-    if low == high:
-        cuts: list[float] = []
-    else:
+    cuts, calls = list[float](), 0
+    if low < high:
         probe = Integrand(h, [(float(v),) for v in first_mesh(low, high, ())[1::379]])
         if probe.shape:
             raise ShapeError(f"f: wanted one number, got shape {probe.shape}", fix="take each component by itself")
-        cuts = _crossings(probe, low, high)
+        cuts, calls = _crossings(probe, low, high), probe.evaluations
     notes: list[Note] = []
     if len(cuts) > MOST_CROSSINGS:
         notes.append(Note("many_crossings", count=len(cuts)))
@@ -124,7 +123,7 @@ def area(
         functions=(f, g),
         estimates={"error": error},
         cost={
-            "evaluations": sum(p.evaluations for p in pieces) + (probe.evaluations if low < high else 0),
+            "evaluations": sum(p.evaluations for p in pieces) + calls,
             "seconds": time.perf_counter() - started,
         },
     )

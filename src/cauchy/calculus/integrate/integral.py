@@ -119,8 +119,8 @@ def integrate(
 
     >>> import numpy as np
     >>> q = integrate(np.sin, 0, np.pi)
-    >>> q.value, q.error < 1e-12
-    (2.0, True)
+    >>> abs(q.value - 2) <= q.error < 1e-12
+    True
     >>> print(integrate(lambda x: 1 / x, -1, 1).text("en"))
     no value (adaptive, ... evaluations)
       singular points: 0

@@ -1,4 +1,4 @@
-"""The function under the integral sign: any Python callable of real numbers, scalar or vectorized, that counts its calls."""
+"""The function under the integral sign: any Python callable of real numbers, with its calls counted."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Scan:
 
 
 def first_mesh(a: float, b: float, points: tuple[float, ...]) -> np.ndarray:
-    """Jittered uniform points (no period can hide from them), geometric ones towards the ends, towards infinity and `points`."""
+    """Jittered uniform points (no period hides from them), and geometric ones towards ends, infinity and `points`."""
     i = np.arange(POINTS)
     t = (i + 0.5 + 0.3 * ((i * GOLDEN) % 1 - 0.5)) / POINTS
     powers = 2.0 ** (np.arange(-40 * 4, 0) / 4)
@@ -232,7 +232,7 @@ def _sign(y: np.ndarray) -> int:
 
 
 def approach(f: Integrand, place: float, side: int, reach: float) -> Approach:
-    """Mass of f in the shells place + side * (reach 2^-k, reach 2^-(k+1)); at an infinite place, shells from `reach` outwards."""
+    """Mass of f in the shells place + side * (reach 2^-k, reach 2^-(k+1)); at infinity, in shells from reach outwards."""
     seen = _approach(f, place, side, reach, SHELLS)
     return _approach(f, place, side, reach, 10 * SHELLS) if seen.decay < 0.3 and not seen.undefined else seen
 

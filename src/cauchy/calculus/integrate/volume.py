@@ -38,7 +38,7 @@ def box(f: Callable[..., Any], a: Any, b: Any, rtol: float, atol: float) -> tupl
     g = Integrand(f, _probes(lower, upper))
     if g.shape:
         raise ShapeError(f"f: wanted one number in {d} dimensions, got shape {g.shape}", fix="integrate each component")
-    if not fixed or d == 1 or d == 2:
+    if not fixed or d <= 2:
         return g, _nested(g, lower, upper, rtol, atol), lower, upper
     return g, _cubature(g, lower, upper, rtol, atol), lower, upper
 
