@@ -173,7 +173,7 @@ KINKED = {  # name: (f, F), with the kink at c
     "relu": (lambda x, c: np.maximum(x - c, 0) + np.sin(x), lambda x, c: max(x - c, 0) ** 2 / 2 - math.cos(x)),
     "root": (lambda x, c: np.sqrt(abs(x - c)), lambda x, c: math.copysign(abs(x - c) ** 1.5 / 1.5, x - c)),
     "square": (lambda x, c: (x > c) * (x - c) ** 2, lambda x, c: max(x - c, 0) ** 3 / 3),
-    "hat": (lambda x, c: np.exp(-5 * abs(x - c)), lambda x, c: -math.copysign(math.expm1(-5 * abs(x - c)) / 5, x - c)),
+    "hat": (lambda x, c: np.exp(-5 * abs(x - c)), lambda x, c: math.copysign(math.expm1(-5 * abs(x - c)) / 5, x - c)),
 }
 
 
@@ -192,8 +192,8 @@ def kinked(name, rng, count):
 @pytest.mark.parametrize("name", KINKED)
 def test_kinks(name):
     assert list(kinked(name, np.random.default_rng(0), 12)) == []
+    f, F = KINKED[name]
     for a, b, c in ((-2.5, -0.75, -1.625), (1.875, -4.0, -1.0), (0.125, 0.625, 0.25)):
-        f, F = KINKED[name]
         q = integrate(lambda x, c=c: f(x, c), a, b)
         assert abs(q.value - (F(b, c) - F(a, c))) <= q.error + 1e-15
 
@@ -259,6 +259,9 @@ DIVERGENT = {  # name: (f, a, b, value, entry of the first note)
     "1 to infinity": (lambda x: 1.0, 0, INF, INF, "diverges"),
     "exp to infinity": (np.exp, 0, INF, INF, "diverges"),
     "1/(x log x)": (lambda x: 1 / (x * np.log(x)), 2, INF, math.nan, "crawls"),
+    "x, both ways": (lambda x: x, -INF, INF, math.nan, "diverges"),
+    "x^2, both ways": (lambda x: x * x, -INF, INF, INF, "diverges"),
+    "poles of two signs": (lambda x: 1 / x**2 - 1 / (x - 1) ** 2, -1, 2, math.nan, "diverges"),
     "sin to infinity": (np.sin, 0, INF, math.nan, "oscillates"),
     "sin(x)(1+1/x)": (lambda x: np.sin(x) * (1 + 1 / x), 1, INF, math.nan, "oscillates"),
     "sqrt below 0": (np.sqrt, -1, 1, math.nan, "undefined_on"),

@@ -53,13 +53,13 @@ def style() -> Iterator[None]:
     """The project's look for every figure that is made, and drawn, inside the `with`. Needs matplotlib."""
     try:
         import matplotlib as mpl
-        from matplotlib import font_manager
+        from matplotlib import font_manager, rcsetup
     except ImportError as e:
         raise CauchyError("a figure needs matplotlib", fix='pip install "cauchy-calculus[plot]"') from e
     if not any(font.name == _FONT for font in font_manager.fontManager.ttflist):
         with resources.as_file(resources.files("cauchy") / "fonts" / "cauchy-sans-sc.otf") as path:
             font_manager.fontManager.addfont(path)
-    rc: Any = _STYLE | {"axes.prop_cycle": mpl.cycler(color=[BLUE, RED, GREEN, ORANGE, GRAY])}
+    rc: Any = _STYLE | {"axes.prop_cycle": rcsetup.cycler(color=[BLUE, RED, GREEN, ORANGE, GRAY])}
     with mpl.rc_context(rc):
         yield
 

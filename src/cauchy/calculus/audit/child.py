@@ -15,7 +15,7 @@ import numpy as np
 
 from .discover import Claim, find
 from .judge import judge
-from .record import Outcome, Recorder, TimeUp, deadline, run
+from .record import Outcome, Recorder, TimeUp, deadline, resolved, run
 from .usage import promise
 
 EACH = 8.0  # seconds of processor time for one claim
@@ -26,9 +26,10 @@ def main(request: dict[str, Any]) -> None:
     root = Path(request["root"])
 
     def belongs(filename: str) -> bool:
-        path = Path(filename)
+        path = Path(resolved(filename))
         return path.suffix == ".py" and path.is_relative_to(root) and not _FOREIGN & set(path.parts[len(root.parts) :])
 
+    sys.path.append(request["here"])  # where packages lie that are used from a checkout, uninstalled
     recorder = Recorder(belongs)
     outcome = run(
         request["target"],
@@ -89,7 +90,7 @@ def _judged(
         "detail": "",
     }
     code = getattr(pair.claim, "__code__", None)
-    gave_up |= {"file": code.co_filename if code else "", "line": code.co_firstlineno if code else 0}
+    gave_up |= {"file": resolved(code.co_filename) if code else "", "line": code.co_firstlineno if code else 0}
     if seconds <= 0:
         return gave_up | {"reason": "time"}, None
     try:

@@ -175,7 +175,8 @@ def _methods(cls: type, belongs: Callable[[str], bool]) -> dict[str, Any]:
     found = {}
     for name, raw in inspect.getmembers_static(cls):
         fn = raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw
-        if isinstance(fn, FunctionType) and (code := code_of(fn)) and belongs(code.co_filename):
+        mangled = name.startswith(f"_{cls.__name__.lstrip('_')}__")
+        if not mangled and isinstance(fn, FunctionType) and (code := code_of(fn)) and belongs(code.co_filename):
             found[name] = fn
     return found
 

@@ -177,6 +177,8 @@ class Bench:
         if path is not None and path[0] == "joint":
             arguments |= {name: float(v) for name, v in zip(path[1:], new, strict=True)}
         elif path is not None:
+            if path[0] == "attribute" and owner is self.at.owner:
+                raise Unusable("the object cannot be copied")
             place = arguments if path[0] == "argument" else vars(owner)
             _put(place, path[1:], new)
         if self.seeded:  # the program's own generators: dropout must draw the same mask again
@@ -249,7 +251,10 @@ def _put(place: Any, keys: Path, new: Any) -> None:
             place[key] = list(place[key])
         place = place[key]
     old = place[keys[-1]]
-    place[keys[-1]] = [float(v) for v in new] if type(old) is list else new
+    if isinstance(old, np.ndarray) and old.dtype == np.float64 and old.shape == np.shape(new) and old.flags.writeable:
+        old[...] = new  # in place: a layer and a dict of parameters may share the array
+    else:
+        place[keys[-1]] = [float(v) for v in new] if type(old) is list else new
 
 
 class Column:

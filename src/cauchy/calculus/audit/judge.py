@@ -33,7 +33,7 @@ from .evidence import (
     places,
 )
 from .inputs import choices, first_derivative, situations, targets
-from .record import Recorder
+from .record import Recorder, resolved
 from .usage import fed_with_input, is_difference
 
 
@@ -117,7 +117,7 @@ def _head(pair: Claim) -> dict[str, Any]:
         "claim": claim,
         "order": pair.order,
         "how": pair.how,
-        "file": code.co_filename if code else "",
+        "file": resolved(code.co_filename) if code else "",
         "line": code.co_firstlineno if code else 0,
     }
 
@@ -345,14 +345,11 @@ def _decide(
         return _part(leaf, worst, "undecided", "extra") | {"detail": ", ".join(sorted(doubts))}
     if not pair.strong and not constant and parameters(pair.value) != parameters(pair.claim):
         return _part(leaf, worst, "undecided", "weak")
-    if inputs == "generated" and not constant:
-        shapes = {np.shape(v) for b in benches for v in b.at.arguments.values()}
-        if len(shapes) > 1:
-            return _part(leaf, worst, "undecided", "guessed")
-        if len(parameters(pair.value)) > 1 and any(
-            t.fits() for fits in families.values() for i, t in fits.items() if i in table
-        ):
+    if inputs == "generated" and len(benches[0].at.arguments) > 1:
+        if any(t.fits() for fits in families.values() for i, t in fits.items() if i in table):
             return _part(leaf, worst, "undecided", "domain")
+        if not constant or _counts(worst.tally.factor(), benches):
+            return _part(leaf, worst, "undecided", "guessed")
     clipped = worst.tally.flat == worst.tally.wrong and "clip" in getattr(code_of(pair.value), "co_names", ())
     if clipped:
         return _part(leaf, worst, "undecided", "clipped")
@@ -362,6 +359,14 @@ def _decide(
     apart = found["kind"] in ("derivative", "elementwise")
     t = worst.tally
     return found | cause(benches[0], worst.path, t.samples if apart else [], t.factor(), t.sizes)
+
+
+def _counts(factor: float | None, benches: list[Bench]) -> bool:
+    """Whether a factor may come from the shapes alone, as when a guessed vector is taken for one sample, or for many."""
+    if factor is None:
+        return False
+    sizes = {n for b in benches for v in b.at.arguments.values() for n in (*np.shape(v), np.size(v))} - {1}
+    return any(abs(abs(factor) / t - 1) < 1e-3 for n in sizes for t in (n, 2 * n, 1 / n, 2 / n))
 
 
 def _implausible(m: Meaning, benches: list[Bench]) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import hashlib
 import importlib.util
 import inspect
@@ -122,7 +123,13 @@ class Recorder:
 
 
 def _key(code: CodeType) -> tuple[str, int, str]:
-    return code.co_filename, code.co_firstlineno, code.co_qualname
+    return resolved(code.co_filename), code.co_firstlineno, code.co_qualname
+
+
+@functools.cache
+def resolved(filename: str) -> str:
+    """A file name without `..`, as left by programs that extend `sys.path`; not a file at all: as it is."""
+    return str(Path(filename).resolve()) if filename.endswith(".py") else filename
 
 
 def single_to_double(value: Any) -> Any:
@@ -265,7 +272,7 @@ def _ending(status: str, problem: BaseException, belongs: Callable[[str], bool])
     trace = problem.__traceback__
     while trace is not None:
         if belongs(trace.tb_frame.f_code.co_filename):
-            line, file = trace.tb_lineno, trace.tb_frame.f_code.co_filename
+            line, file = trace.tb_lineno, resolved(trace.tb_frame.f_code.co_filename)
         trace = trace.tb_next
     text = str(problem)
     return Outcome(

@@ -13,7 +13,7 @@ import numpy as np
 from .binding import bindings
 from .discover import Claim, code_of
 from .evidence import Bench, Unusable, call, numbers, output, places
-from .record import Recorder, digest, single_to_double
+from .record import Recorder, digest, resolved, single_to_double
 
 
 def _outputs(pair: Claim, recorder: Recorder) -> set[bytes]:
@@ -84,7 +84,7 @@ def promise(pair: Claim, recorder: Recorder) -> dict[str, Any] | None:
             code = code_of(pair.value)
             return {
                 "function": pair.value_name,
-                "file": code.co_filename if code else "",
+                "file": resolved(code.co_filename) if code else "",
                 "line": code.co_firstlineno if code else 0,
                 "word": said.group(0),
                 "samples": max(_lengths(arguments, 0) | _lengths(arguments, 1)),

@@ -78,39 +78,33 @@ def adaptive(f: Integrand, a: float, b: float, points: tuple[float, ...], rtol: 
     """The integral over (a, b), a < b, either of them infinite."""
     seen = scan(f, a, b, points)
     found = Quadrature(_nan(f), math.inf, "adaptive")
-    cuts: dict[float, bool] = {
-        p: False for p in (*points, *seen.jumps) if a < p < b
-    }  # place -> does f blow up or fail there?
-    pending = [p for p in {*seen.suspects, *f.bad} if a < p < b]
-    if (hole := _hole(f, seen)) is not None:
+    if (hole := _hole(seen)) is not None:
         found.notes.append(Note("undefined_on", low=hole[0], high=hole[1]))
         return found
-
-    ends = {side: _examine(f, p, side, seen, p, a, b) for p, side in ((a, 1), (b, -1))}
-    for p, side in ((a, 1), (b, -1)):
-        if np.isinf(p) and ends[side].decay <= CRAWLS and not ends[side].sign and not f.shape:
+    cuts = dict.fromkeys(
+        (p for p in (*points, *seen.jumps) if a < p < b), False
+    )  # place: does f blow up or fail there?
+    ends = {p: {side: _examine(f, p, side, a, b)} for p, side in ((a, 1), (b, -1))}
+    for p, sides in ends.items():
+        worst = next(iter(sides.values()))
+        if np.isinf(p) and worst.decay <= CRAWLS and not (worst.sign or worst.undefined or f.shape):
             return _alternating(f, a, b, p, found, (points, rtol, atol))
-        if not _passes(found, p, {side: ends[side]}):
-            return found
-        if np.isfinite(p) and ends[side].decay < 0.9:
-            found.singular.append(p)
+    found.singular = [p for p, sides in ends.items() if np.isfinite(p) and min(s.decay for s in sides.values()) < 0.9]
     rough = dict.fromkeys(found.singular, True)
+    places = ends | {p: _both(f, p, a, b) for p in sorted({*seen.suspects, *f.bad}) if a < p < b}
     value, error, troubles = _nan(f), math.inf, False
     for _ in range(MAX_SPLITS):
-        for p in pending:
-            sides = {s: _examine(f, p, s, seen, p, a, b) for s in (-1, 1)}
-            if any(s.undefined for s in sides.values()):
-                found.notes.append(Note("undefined_near", at=p))
-                return found
-            if not _passes(found, p, sides):
-                _principal_value(f, p, sides, a, b, found, (points, rtol, atol))
-                return found
-            cuts[p] = True
+        if _fails(found, places):
+            if len(found.singular) == len(found.notes) == 1 and a < found.singular[0] < b:
+                p = found.singular[0]
+                _principal_value(f, p, places[p], a, b, found, (points, rtol, atol))
+            return found
+        cuts |= dict.fromkeys((p for p in places if a < p < b), True)
         f.bad.clear()
-        f.log = []
+        f.log.clear()
         value, error, troubles = _panels(f, seen, a, b, cuts | rough, rtol, atol)
-        pending = [p for p in set(f.bad) if a < p < b and p not in cuts]
-        if not pending:
+        places = {p: _both(f, p, a, b) for p in sorted(set(f.bad)) if a < p < b and not cuts.get(p)}
+        if not places:
             break
     found.singular = sorted({*found.singular, *(p for p, bad in cuts.items() if bad)})
     if not np.isfinite(value).all():
@@ -118,7 +112,9 @@ def adaptive(f: Integrand, a: float, b: float, points: tuple[float, ...], rtol: 
         found.notes.append(Note("not_finite_at", where=where) if where else Note("not_converged"))
         return found
 
-    extra = sum(s.rest for s in ends.values() if np.isfinite(s.rest) and not s.steady and s.decay < 0.5)
+    extra = sum(
+        s.rest for e in ends.values() for s in e.values() if np.isfinite(s.rest) and not s.steady and s.decay < 0.5
+    )
     rounding = f.eps * seen.mass if f.eps > 1e-12 else 0.0
     noise = _noise(f, seen)
     found.error = float(error + extra + rounding + noise * seen.mass + _blur(f.log) + seen.slack)
@@ -157,44 +153,48 @@ def _places(bad: list[float]) -> str:
     return ", ".join(f"{p:.6g}" for p in unique[:5]) + (", ..." if len(unique) > 5 else "")
 
 
-def _hole(f: Integrand, seen: Scan) -> tuple[float, float] | None:
-    """Two neighbors of the mesh, and a place between them, where f is NaN: it is not a single point."""
+def _hole(seen: Scan) -> tuple[float, float] | None:
+    """The ends of where f is NaN, if it is so at two neighbors of the mesh; else it may be a single point."""
     nan = np.isnan(seen.size)
-    pairs = np.flatnonzero(nan[1:] & nan[:-1])
-    if not len(pairs):
+    if not (nan[1:] & nan[:-1]).any():
         return None
     run = np.flatnonzero(nan)
     return float(seen.x[run[0]]), float(seen.x[run[-1]])
 
 
-def _examine(f: Integrand, place: float, side: int, seen: Scan, p: float, a: float, b: float) -> Approach:
-    if np.isinf(place):
+def _examine(f: Integrand, p: float, side: int, a: float, b: float) -> Approach:
+    if np.isinf(p):
         finite = [abs(v) for v in (a, b) if np.isfinite(v)]
-        return approach(f, place, side, 64.0 * max([1.0, *finite]))
+        return approach(f, p, side, 64.0 * max([1.0, *finite]))
     room = min((abs(v - p) for v in (a, b) if np.isfinite(v) and v != p), default=1.0)
-    return approach(f, place, side, min(room, 1.0 + abs(p)) / 16)
+    return approach(f, p, side, min(room, 1.0 + abs(p)) / 16)
 
 
-def _passes(found: Quadrature, p: float, sides: dict[int, Approach]) -> bool:
-    """Does the mass of f fall on the way to p? If not, say so; the value is infinite where the sign is sure."""
-    worst = min(sides.values(), key=lambda s: s.decay)
-    if worst.undefined:
-        found.notes.append(Note("undefined_near", at=p))
-        return False
-    if worst.decay > CRAWLS:
-        return True
-    signs = {s.sign for s in sides.values() if s.decay <= CRAWLS}
-    found.singular.append(p)
-    if worst.decay > DIVERGES:
-        found.notes.append(Note("crawls", at=p))
-        return False
-    if 0 in signs:
-        found.notes.append(Note("oscillates", at=p))
-        return False
-    found.notes.append(Note("diverges", at=p))
-    if len(signs) == 1 and 0 not in signs and isinstance(found.value, float):
+def _both(f: Integrand, p: float, a: float, b: float) -> dict[int, Approach]:
+    return {side: _examine(f, p, side, a, b) for side in (-1, 1)}
+
+
+def _fails(found: Quadrature, places: dict[float, dict[int, Approach]]) -> bool:
+    """Does the mass of f not fall on the way to some place? Say so; where every sign is the same, the value is infinite."""
+    signs: set[int] = set()
+    for p, sides in places.items():
+        bad = [s for s in sides.values() if s.undefined or s.decay <= CRAWLS]
+        if not bad:
+            continue
+        worst = min(bad, key=lambda s: s.decay)
+        here = {s.sign for s in bad}
+        if any(s.undefined for s in bad):
+            entry = "undefined_near"
+        elif worst.decay > DIVERGES:
+            entry = "crawls"
+        else:
+            entry = "oscillates" if 0 in here else "diverges"
+        signs |= here if entry == "diverges" else {0}
+        found.notes.append(Note(entry, at=p))
+        found.singular = sorted({*found.singular, p})
+    if signs in ({1}, {-1}) and isinstance(found.value, float):
         found.value = math.inf * signs.pop()
-    return False
+    return bool(signs)
 
 
 def _alternating(f: Integrand, a: float, b: float, p: float, found: Quadrature, how: tuple[Any, ...]) -> Quadrature:

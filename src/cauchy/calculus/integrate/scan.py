@@ -188,17 +188,21 @@ def _kinks(f: Integrand, x: np.ndarray, y: np.ndarray) -> tuple[list[float], flo
         left, right = (below - y[cells - 1]) / (0.75 * h[cells - 1]), (y[cells + 2] - above) / (0.75 * h[cells + 1])
         leap = np.abs(right - left)
         least = 200 * f.eps * np.maximum(np.abs(below), np.abs(above)) / leap  # below this width rounding decides
-    for _ in range(38):
-        a, b = low + 0.4 * (high - low), low + 0.6 * (high - low)
-        at_a, at_b = np.split(f.many(np.concatenate([a, b])), 2)
+    for _ in range(52):
+        inner = [low + t * (high - low) for t in (0.3, 0.4, 0.6, 0.7)]
+        at = np.split(f.many(np.concatenate(inner)), 4)
         with np.errstate(all="ignore"):
-            first, last = (at_a - below) / (a - low), (above - at_b) / (high - b)
-        open_ = high - low > least
-        lower = open_ & (np.abs(first - left) > np.abs(last - right))  # a kink between a and b stays inside either way
-        upper = open_ & ~lower
-        left, right = np.where(upper, first, left), np.where(lower, last, right)
-        low, below = np.where(upper, a, low), np.where(upper, at_a, below)
-        high, above = np.where(lower, b, high), np.where(lower, at_b, above)
+            first, last = (at[1] - below) / (inner[1] - low), (above - at[2]) / (high - inner[2])
+            wide = high - low > least
+            # a kink in the middle stays inside either way, and so does one too close to it to show in these slopes
+            lower = wide & (np.abs(first - left) > np.abs(last - right))
+            upper = wide & ~lower
+            left = np.where(upper, (at[0] - below) / (inner[0] - low), left)
+            right = np.where(lower, (above - at[3]) / (high - inner[3]), right)
+        low, below = np.where(upper, inner[0], low), np.where(upper, at[0], below)
+        high, above = np.where(lower, inner[3], high), np.where(lower, at[3], above)
+        if not wide.any():
+            break
     sound = np.isfinite(low + high + leap)
     slack = float(np.sum((leap * (high - low) ** 2)[sound]))
     return sorted({float(p) for p in (low / 2 + high / 2)[sound]}), slack
@@ -232,7 +236,7 @@ def _sign(y: np.ndarray) -> int:
 
 
 def approach(f: Integrand, place: float, side: int, reach: float) -> Approach:
-    """Mass of f in the shells place + side * (reach 2^-k, reach 2^-(k+1)); at infinity, in shells from reach outwards."""
+    """Mass of f in the shells place + side * (reach 2^-k, reach 2^-(k+1)); at infinity, in shells outwards."""
     seen = _approach(f, place, side, reach, SHELLS)
     return _approach(f, place, side, reach, 10 * SHELLS) if seen.decay < 0.3 and not seen.undefined else seen
 

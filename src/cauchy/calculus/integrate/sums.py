@@ -198,7 +198,7 @@ def _grid(x: Any, dx: float | None, n: int | None) -> tuple[np.ndarray, np.ndarr
     grid = np.asarray(x)
     if grid.ndim != 1 or grid.dtype.kind not in "fiu" or len(grid) < (1 if h else 2):
         raise ShapeError(
-            f"x: wanted (a, b) or an increasing 1-d array of real numbers, got shape {grid.shape} and dtype {grid.dtype}"
+            f"x: wanted (a, b) or an increasing 1-d real array, got shape {grid.shape} and dtype {grid.dtype}"
         )
     grid = grid.astype(np.float64)
     if n is not None:
