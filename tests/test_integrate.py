@@ -255,6 +255,7 @@ DIVERGENT = {  # name: (f, a, b, value, entry of the first note)
     "1/(x-.3)^2": (lambda x: 1 / (x - 0.3) ** 2, 0, 1, INF, "diverges"),
     "tan across its pole": (np.tan, 0, 3, math.nan, "diverges"),
     "exp(1/x)": (lambda x: np.exp(1 / x), 0, 1, INF, "diverges"),
+    "overflow inside": (lambda x: np.exp(800 - x * x), -12, 12, math.nan, "not_finite_at"),
     "1/x to infinity": (lambda x: 1 / x, 1, INF, INF, "diverges"),
     "1 to infinity": (lambda x: 1.0, 0, INF, INF, "diverges"),
     "exp to infinity": (np.exp, 0, INF, INF, "diverges"),

@@ -470,6 +470,33 @@ case("text_and_gradient_colours", """
     o = Optimizer(); o.apply(np.ones(3)); o.gradient(1.0, np.ones(3))
 """, **{"Image.gradient": OPEN, "Optimizer.gradient": (OPEN,)})
 
+case("dropout_layer", """
+    import numpy as np
+    class Dropout:
+        def __init__(self, p=0.2): self.p = p
+        def forward(self, x):
+            self.mask = np.random.uniform(size=x.shape) > self.p
+            return x * self.mask
+        def backward(self, grad): return grad * self.mask
+""", **{"Dropout.backward": RIGHT})
+case("guessed_shapes", """
+    import numpy as np
+    class SoftmaxWithLoss:
+        def __init__(self): self.loss = self.y = self.t = None
+        def forward(self, x, t):
+            self.t = t
+            e = np.exp(x - x.max(axis=-1, keepdims=True)); self.y = e / e.sum(axis=-1, keepdims=True)
+            return -np.sum(t * np.log(self.y)) / (1 if x.ndim == 1 else len(x))
+        def backward(self, dout=1): return (self.y - self.t) / self.t.shape[0]
+    class Shared:
+        def __init__(self):
+            self.params = {"W": np.array([[1.0, 2.0], [0.5, -1.0]])}
+            self.W = self.params["W"]
+        def loss(self, x): return np.sum((x @ self.W) ** 2)
+        def gradient(self, x): return {"W": 2 * x.T @ (x @ self.W)}
+    s = Shared(); s.loss(np.ones((3, 2))); s.gradient(np.ones((3, 2)))
+""", **{"SoftmaxWithLoss.backward": (RIGHT, OPEN), "Shared.gradient": RIGHT})
+
 # ---------------------------------------------------------------- wrong
 case("w_factor", """
     import numpy as np

@@ -88,6 +88,9 @@ def call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -
     before = random_state(sources)
     with _naming_the_line():
         out = rescued(f)(*args, **kwargs)
+        if state.refused is not None:
+            state.refused.add_note("(the function caught this error and went on without the value)")
+            raise state.refused
     if random_state(sources) != before:
         code = getattr(getattr(f, "__func__", f), "__code__", None)
         raise TraceError(

@@ -17,9 +17,8 @@ from typing import Any, ClassVar, NamedTuple, NoReturn
 import numpy as np
 
 from .. import ops as P
-from ..errors import TraceError
 from ..graph import Node, Primitive
-from .context import constant, guard, record, user_site
+from .context import constant, guard, record, refusal
 from .methods import InPlace, Methods
 
 
@@ -160,7 +159,7 @@ class Array(Methods):
     # -- Python's questions: each answer that decides something is a guard ------------------------------
 
     def _fail(self, what: str, *, why: str = "", fix: str = "") -> NoReturn:
-        raise TraceError(what, where=user_site(), why=why, fix=fix)
+        raise refusal(what, why=why, fix=fix)
 
     def __bool__(self) -> bool:
         outcome = bool(self.value)
@@ -206,9 +205,8 @@ class Array(Methods):
         self._fail("complex() of a traced value", why="complex numbers are not traced")
 
     def __hash__(self) -> int:
-        raise TraceError(
+        raise refusal(
             "a traced value cannot be a dictionary key or a member of a set",
-            where=user_site(),
             fix="key by position instead",
         )
 
@@ -314,16 +312,12 @@ def lift(x: Any) -> Node:
         if x.dtype.kind == "O":
             return lift_objects(np.asarray(x)).node
         kind = "complex numbers are" if x.dtype.kind == "c" else f"dtype {x.dtype} is"
-        raise TraceError(
-            f"an array of dtype {x.dtype} meets a traced value", where=user_site(), why=f"{kind} not traced"
-        )
+        raise refusal(f"an array of dtype {x.dtype} meets a traced value", why=f"{kind} not traced")
     if isinstance(x, (list, tuple)):
         return as_array(x).node
     if isinstance(x, (float, int)):
         return constant(x)
-    raise TraceError(
-        f"a {type(x).__name__} meets a traced value", where=user_site(), why="wanted a number or an array of numbers"
-    )
+    raise refusal(f"a {type(x).__name__} meets a traced value", why="wanted a number or an array of numbers")
 
 
 def lift_objects(x: np.ndarray) -> Any:
@@ -362,9 +356,8 @@ def _stack(xs: Any) -> Array:
     parts = [as_array(v) for v in xs]
     shapes = {p.shape for p in parts}
     if len(shapes) > 1:
-        raise TraceError(
+        raise refusal(
             f"an array of rows of unequal shapes {sorted(shapes)}",
-            where=user_site(),
             why="NumPy would make an array of objects",
             fix="pad the rows, or np.concatenate them",
         )

@@ -39,6 +39,7 @@ class _State(threading.local):
     guards: list[Guard]
     table: dict[Any, Node] | None = None
     count: int = 0
+    refused: TraceError | None = None
 
 
 state = _State()
@@ -49,14 +50,14 @@ def recording() -> Iterator[_State]:
     """Inside, equal nodes are one node and guards are collected. Nested traces share the outer one's table."""
     outer = state.depth
     if outer == 0:
-        state.guards, state.table, state.count = [], {}, 0
+        state.guards, state.table, state.count, state.refused = [], {}, 0, None
     state.depth = outer + 1
     try:
         yield state
     finally:
         state.depth = outer
         if outer == 0:
-            state.guards, state.table, state.site = [], None, None
+            state.guards, state.table, state.site, state.refused = [], None, None, None
 
 
 @contextlib.contextmanager
@@ -83,6 +84,16 @@ def user_site() -> Site | None:
             fallback = fallback or Site(file, frame.f_lineno)
         frame = frame.f_back
     return fallback
+
+
+def refusal(what: str, *, why: str = "", fix: str = "") -> TraceError:
+    """The error to raise at the user's line.
+
+    It is remembered, since a function that catches it (`except TypeError:`) would go on along a path
+    that it does not take untraced.
+    """
+    state.refused = TraceError(what, where=user_site(), why=why, fix=fix)
+    return state.refused
 
 
 def record(prim: Primitive, args: tuple[Node, ...], params: dict[str, Any]) -> Node:
@@ -154,4 +165,6 @@ def _hashable(v: Any) -> Any:
         return tuple(_hashable(x) for x in v)
     if isinstance(v, slice):
         return ("slice", v.start, v.stop, v.step)
-    return v
+    if isinstance(v, bool):
+        return ("bool", v)  # x[True] is not x[1]
+    return v.hex() if type(v) is float else v  # nor is 0.0 as a parameter -0.0

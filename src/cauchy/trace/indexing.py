@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import ops as P
-from ..errors import TraceError
 from .array import Array, View, as_array, is_traced, wrap
-from .context import guard, user_site
+from .context import guard, refusal
 
 
 def split_key(x: Array, key: Any) -> tuple[list[Any], tuple[Any, ...]]:
@@ -74,13 +73,12 @@ def assign(x: Array, key: Any, v: Any) -> None:
     if v.dtype != x.dtype:
         # assignment casts as `astype` does (NumPy: "unsafe"), but a derivative must not vanish in it
         if v.dtype.kind == "f" and x.dtype.kind != "f":
-            raise TraceError(
+            raise refusal(
                 f"traced {v.dtype} values are written into an array of {x.dtype}",
-                where=user_site(),
                 why="NumPy would round them towards zero, and every derivative with them",
                 fix="make the array with dtype=float",
             )
         v = P.astype(v, dtype=x.dtype)
     if not x.writeable:
-        raise TraceError("this view is read-only", where=user_site(), fix="take a copy: x.copy()")
+        raise refusal("this view is read-only", fix="take a copy: x.copy()")
     x._assign(P.setitem(x, v, *arrays, key=static))

@@ -26,9 +26,8 @@ import scipy.linalg
 import scipy.special
 
 from .. import ops as P
-from ..errors import TraceError
 from .array import as_array, contains_traced, is_traced, wrap
-from .context import _LIBRARIES, _OURS, constant, state, user_site
+from .context import _LIBRARIES, _OURS, constant, refusal, state
 from .functions.registry import FUNCTIONS
 
 
@@ -162,9 +161,8 @@ def _random(name: str) -> Any:
     def refuse(*args: Any, **kwargs: Any) -> Any:
         if name == "default_rng" and (args or kwargs) and args != (None,):
             return target(*args, **kwargs)
-        raise TraceError(
+        raise refusal(
             f"np.random.{name} inside a traced function",
-            where=user_site(),
             why="the function would be another one at each call, and its derivative that of no function",
             fix="draw the sample outside and pass it in as an argument (default_rng(seed) with a fixed seed is fine)",
         )
@@ -217,9 +215,7 @@ _MATH_OURS: dict[str, Callable[..., Any]] = {
 
 def _logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
     if b is not None or return_sign:
-        raise TraceError(
-            "logsumexp with b= or return_sign= is not traced", where=user_site(), fix="np.log(np.sum(b * np.exp(a)))"
-        )
+        raise refusal("logsumexp with b= or return_sign= is not traced", fix="np.log(np.sum(b * np.exp(a)))")
     return P.logsumexp(as_array(a), axis=axis, keepdims=keepdims)
 
 

@@ -9,11 +9,10 @@ import numpy as np
 from scipy import special
 
 from .. import ops as P
-from ..errors import TraceError
 from ..graph import Primitive
 from ..read.value import value as VALUE
 from .array import Array, NDArray, apply, as_array, is_traced
-from .context import user_site
+from .context import refusal
 
 BY_UFUNC: dict[np.ufunc, Primitive] = {f: p for p, f in VALUE.items() if isinstance(f, np.ufunc)}
 
@@ -68,7 +67,7 @@ def dispatch(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict
     if out is not None:
         out = out if isinstance(out, tuple) else (out,)
         if any(o is not None and not is_traced(o) for o in out):
-            raise TraceError(f"np.{ufunc.__name__}(..., out=): {DETACHED}", where=user_site(), why=MEMORY, fix=REATTACH)
+            raise refusal(f"np.{ufunc.__name__}(..., out=): {DETACHED}", why=MEMORY, fix=REATTACH)
     if method == "at":
         return _at(ufunc, *inputs)
     inputs = tuple(as_array(x) if isinstance(x, (list, tuple)) or _objects(x) else x for x in inputs)
@@ -77,9 +76,8 @@ def dispatch(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict
             result = _call(ufunc, inputs, kwargs)
             if mask is not True:
                 if out is None or out[0] is None:
-                    raise TraceError(
+                    raise refusal(
                         f"np.{ufunc.__name__}(..., where=mask) without out=",
-                        where=user_site(),
                         why="the unselected entries would be uninitialised memory",
                         fix="np.where(mask, f(x), other)",
                     )
@@ -92,9 +90,7 @@ def dispatch(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict
             a, b = map(as_array, inputs)
             result = _call(ufunc, (P.reshape(a, shape=a.shape + (1,) * b.ndim), b), kwargs)
         case _:
-            raise TraceError(
-                f"np.{ufunc.__name__}.{method} is not traced", where=user_site(), fix="use array operations"
-            )
+            raise refusal(f"np.{ufunc.__name__}.{method} is not traced", fix="use array operations")
     if out is None or out[0] is None:
         return result
     if isinstance(result, tuple):
@@ -117,14 +113,13 @@ def _call(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     elif dtype is not None:
         kwargs["dtype"] = dtype
     if kwargs:
-        raise TraceError(f"np.{ufunc.__name__}(..., {', '.join(kwargs)}=) is not traced", where=user_site())
+        raise refusal(f"np.{ufunc.__name__}(..., {', '.join(kwargs)}=) is not traced")
     if ufunc in BY_UFUNC:
         return apply(BY_UFUNC[ufunc], inputs, {})
     if ufunc in LOWERED:
         return LOWERED[ufunc](*inputs)
-    raise TraceError(
+    raise refusal(
         f"the ufunc `{ufunc.__name__}` is not traced",
-        where=user_site(),
         why="cauchy has no primitive for it",
         fix="express it with others, or give it a derivative with cauchy.custom_derivative",
     )
@@ -164,11 +159,9 @@ def _neutral(ufunc: np.ufunc, x: Array, initial: Any) -> Any:
 def _at(ufunc: np.ufunc, x: Any, key: Any, v: Any = None) -> None:
     """np.add.at(x, key, v): unbuffered, so that repeated indices count each time."""
     if not is_traced(x):
-        raise TraceError(f"np.{ufunc.__name__}.at: {DETACHED}", where=user_site(), why=MEMORY, fix=REATTACH)
+        raise refusal(f"np.{ufunc.__name__}.at: {DETACHED}", why=MEMORY, fix=REATTACH)
     if ufunc not in (np.add, np.subtract):
-        raise TraceError(
-            f"np.{ufunc.__name__}.at is not traced", where=user_site(), fix="only np.add.at and np.subtract.at"
-        )
+        raise refusal(f"np.{ufunc.__name__}.at is not traced", fix="only np.add.at and np.subtract.at")
     from .indexing import split_key
 
     arrays, static = split_key(x, key)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import html
 import itertools
 import json
 import os
@@ -77,12 +78,23 @@ class Audit(Result):
     def __str__(self) -> str:
         return self.text()
 
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.text())}</pre>"
+
 
 def audit(path: str | os.PathLike[str], *, module: bool = False, timeout: float = 60.0, memory: int = 4096) -> Audit:
     """Check the hand-written derivatives of a file, of all files of a folder, or (`module=True`) of a module by name.
 
     This *runs* the files: as `python FILE` would, each for at most `timeout` seconds with at most `memory` MiB. Raises
     `DomainError` if there is no such file.
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "cube.py")
+    ...     _ = file.write_text("def f(x): return x**3\\ndef df(x): return 6 * x**2\\nf(2.0)")
+    ...     result = audit(file)
+    >>> result.verdict.value, result.programs[0]["claims"][0]["factor_name"]
+    ('refuted', '2')
     """
     if not timeout > 0 or memory < 64:
         raise DomainError(f"wanted timeout > 0 and memory >= 64 MiB, got {timeout} and {memory}")

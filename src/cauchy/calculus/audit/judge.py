@@ -362,7 +362,7 @@ def _decide(
 
 
 def _counts(factor: float | None, benches: list[Bench]) -> bool:
-    """Whether a factor may come from the shapes alone, as when a guessed vector is taken for one sample, or for many."""
+    """Whether a factor may come from the shapes alone: a guessed vector may be taken for one sample, or for many."""
     if factor is None:
         return False
     sizes = {n for b in benches for v in b.at.arguments.values() for n in (*np.shape(v), np.size(v))} - {1}

@@ -91,13 +91,20 @@ def adaptive(f: Integrand, a: float, b: float, points: tuple[float, ...], rtol: 
             return _alternating(f, a, b, p, found, (points, rtol, atol))
     found.singular = [p for p, sides in ends.items() if np.isfinite(p) and min(s.decay for s in sides.values()) < 0.9]
     rough = dict.fromkeys(found.singular, True)
-    places = ends | {p: _both(f, p, a, b) for p in sorted({*seen.suspects, *f.bad}) if a < p < b}
+    burst = _burst(seen)  # where f overflows: its edges are no places of their own, the way there tells
+    alone = [
+        p for p in sorted({*seen.suspects, *f.bad}) if a < p < b and not any(low <= p <= high for low, high in burst)
+    ]
+    places = ends | {p: _both(f, p, a, b) for p in alone}
     value, error, troubles = _nan(f), math.inf, False
     for _ in range(MAX_SPLITS):
         if _fails(found, places):
             if len(found.singular) == len(found.notes) == 1 and a < found.singular[0] < b:
                 p = found.singular[0]
                 _principal_value(f, p, places[p], a, b, found, (points, rtol, atol))
+            return found
+        if burst:
+            found.notes.append(Note("not_finite_at", where=_places([p for run in burst for p in run])))
             return found
         cuts |= dict.fromkeys((p for p in places if a < p < b), True)
         f.bad.clear()
@@ -162,6 +169,18 @@ def _hole(seen: Scan) -> tuple[float, float] | None:
     return float(seen.x[run[0]]), float(seen.x[run[-1]])
 
 
+def _burst(seen: Scan) -> list[tuple[float, float]]:
+    """The stretches of two mesh points and more on which f is infinite, with the points before and after."""
+    full = np.concatenate([[False], np.isinf(seen.size), [False]])
+    first, last = np.flatnonzero(full[1:] & ~full[:-1]), np.flatnonzero(full[:-1] & ~full[1:]) - 1
+    end = len(seen.x) - 1
+    return [
+        (float(seen.x[max(i - 1, 0)]), float(seen.x[min(k + 1, end)]))
+        for i, k in zip(first, last, strict=True)
+        if k > i
+    ]
+
+
 def _examine(f: Integrand, p: float, side: int, a: float, b: float) -> Approach:
     if np.isinf(p):
         finite = [abs(v) for v in (a, b) if np.isfinite(v)]
@@ -175,7 +194,7 @@ def _both(f: Integrand, p: float, a: float, b: float) -> dict[int, Approach]:
 
 
 def _fails(found: Quadrature, places: dict[float, dict[int, Approach]]) -> bool:
-    """Does the mass of f not fall on the way to some place? Say so; where every sign is the same, the value is infinite."""
+    """Does the mass of f not fall on the way to some place? Say so; if all signs agree, the value is infinite."""
     signs: set[int] = set()
     for p, sides in places.items():
         bad = [s for s in sides.values() if s.undefined or s.decay <= CRAWLS]
@@ -193,7 +212,7 @@ def _fails(found: Quadrature, places: dict[float, dict[int, Approach]]) -> bool:
         found.notes.append(Note(entry, at=p))
         found.singular = sorted({*found.singular, p})
     if signs in ({1}, {-1}) and isinstance(found.value, float):
-        found.value = math.inf * signs.pop()
+        found.value = math.inf * min(signs)
     return bool(signs)
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import TraceError
-from ..context import user_site
+from ..context import refusal
 from . import create, index, linalg, order, reduce, shape
 from .registry import FUNCTIONS
 
@@ -21,9 +20,8 @@ def dispatch(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     ours = FUNCTIONS.get(func)
     if ours is None:
         name = f"{getattr(func, '__module__', 'numpy')}.{getattr(func, '__name__', func)}".replace("numpy", "np", 1)
-        raise TraceError(
+        raise refusal(
             f"{name} is not traced",
-            where=user_site(),
             why="cauchy has no rule for it",
             fix="express it with others, or give it a derivative with cauchy.custom_derivative",
         )

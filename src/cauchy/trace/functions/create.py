@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from ... import ops as P
-from ...errors import TraceError
 from ..array import as_array, is_traced
-from ..context import guard, user_site
+from ..context import guard, refusal
 from .borrow import borrow, filled
 from .registry import FUNCTIONS, implements, refuse, write_out
 from .shape import contiguous, into, static, unboxed, values
@@ -256,7 +255,7 @@ def refused(why: str, fix: str, *functions: Any) -> None:
 
     def refusal(name: str) -> Any:
         def raises(*args: Any, **kwargs: Any) -> Any:
-            raise TraceError(f"{name} of a traced value", where=user_site(), why=why, fix=fix)
+            raise refusal(f"{name} of a traced value", why=why, fix=fix)
 
         return raises
 

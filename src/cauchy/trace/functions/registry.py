@@ -7,9 +7,8 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from ...errors import TraceError
 from ..array import Array, as_array, is_traced
-from ..context import user_site
+from ..context import refusal
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,7 +41,7 @@ def write_out(out: Any, result: Any) -> Any:
 
 
 def refuse(what: str, why: str = "", fix: str = "") -> NoReturn:
-    raise TraceError(what, where=user_site(), why=why, fix=fix)
+    raise refusal(what, why=why, fix=fix)
 
 
 def axes(x: Any, axis: Any) -> tuple[int, ...]:
