@@ -98,7 +98,12 @@ def log_of_softmax(r: Report) -> Outcome:
         r.expect(
             "log of the shifted softmax :: 平移后的 softmax 取对数", np.log(softmax([0.0, -1000.0])), [0.0, -np.inf]
         )
-    r.expect("logsumexp(1000,1001,1002)", np.asarray(logsumexp([1000.0, 1001.0, 1002.0])).item(), 1002.4076059644443803, rtol=2e-16)
+    r.expect(
+        "logsumexp(1000,1001,1002)",
+        np.asarray(logsumexp([1000.0, 1001.0, 1002.0])).item(),
+        1002.4076059644443803,
+        rtol=2e-16,
+    )
     g = grad(lambda v: -log_softmax(v)[1])(np.array([0.0, -1000.0]))
     r.expect("gradient of -log softmax :: -log softmax 的梯度", g, [1.0, -1.0])
     r.say(
