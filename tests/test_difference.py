@@ -252,4 +252,3 @@ def test_valley_draws():
     ax = step_study(np.sin, 1.0).plot()
     assert ax.get_xscale() == ax.get_yscale() == "log"
     assert len(ax.get_lines()) >= 3
-    mpl.pyplot.close(ax.figure)

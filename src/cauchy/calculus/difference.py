@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from .. import figure
 from ..errors import DomainError, ShapeError
 from ..messages import say
 from ..proof import Result
@@ -351,24 +352,23 @@ class StepStudy(Result):
             lines.append(f"{h:10.3e}  {float(v)!r:>24}  {e:10.2e}  {t:10.2e}  {r:10.2e}{note}")
         return "\n".join(lines)
 
-    def plot(self, ax: Axes | None = None) -> Axes:
+    def plot(self, ax: Axes | None = None, *, lang: str | None = None) -> Axes:
         """Draw the valley: the error and its two estimated parts against the step (needs matplotlib)."""
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            ax = plt.subplots()[1]
+        word = lambda key: say(f"difference.plot_{key}", lang, method=self.method)
+        with figure.style():
+            axes: Any = figure.new()[1] if ax is None else ax
         for y, style, label in (
-            (self.errors, "o-", "error"),
-            (self.truncation, "--", "truncation (estimate)"),
-            (self.rounding, ":", "rounding (estimate)"),
+            (self.errors, "o-", word("error")),
+            (self.truncation, "--", word("truncation")),
+            (self.rounding, ":", word("rounding")),
         ):
-            ax.loglog(self.steps, np.where((y > 0) & ~self.stuck, y, np.nan), style, label=label, markersize=3)
+            axes.loglog(self.steps, np.where((y > 0) & ~self.stuck, y, np.nan), style, label=label, markersize=3)
         if self.stuck.any():
-            ax.axvspan(self.steps[-1], self.steps[self.stuck].max(), alpha=0.15, color="tab:red", label="x + h == x")
-        ax.axvline(self.best_step, color="0.7", lw=1, zorder=0)
-        ax.set(xlabel="step h", ylabel="error", title=f"{self.method} difference")
-        ax.legend()
-        return ax
+            axes.axvspan(self.steps[-1], self.steps[self.stuck].max(), alpha=0.15, color="tab:red", label="x + h == x")
+        axes.axvline(self.best_step, color="0.7", lw=1, zorder=0)
+        axes.set(xlabel=word("step"), ylabel=word("error"), title=word("title"))
+        axes.legend()
+        return axes
 
 
 def step_study(

@@ -19,6 +19,7 @@ from ..errors import ShapeError, TraceError
 from ..graph import Node
 from ..read.derive import pull, push
 from ..trace import Array, as_array, call, check_input, is_traced, outputs_of, recording, wrap
+from ..trace.array import boxed
 from ..trace.context import constant, record, state, user_site
 from ..trace.tree import leaves, map_leaves, rebuild
 
@@ -59,10 +60,11 @@ class _Run:
         self.out = outputs_of(out, f)
 
     def _enter(self, x: Any, name: str) -> Array:
+        boxes = isinstance(x, np.ndarray)
         x = check_input(x, name, real=True)
         node = record(P.identity, (x.node if is_traced(x) else constant(x),), {})
         self.wrt.append(node)
-        return wrap(node)
+        return boxed(wrap(node)) if boxes else wrap(node)
 
     def scalar(self, what: str, f: Function) -> Array:
         """The one output, which must be a single real number."""
@@ -108,7 +110,7 @@ def _plain(x: Any) -> Any:
     if not is_traced(x):
         return x
     v = x.value
-    return np.array(v) if isinstance(v, np.ndarray) else v
+    return np.array(v)[()] if isinstance(v, np.ndarray) else v
 
 
 def _like(f: Function, name: str) -> Callable[[Function], Function]:

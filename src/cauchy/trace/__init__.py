@@ -14,8 +14,9 @@ import numpy as np
 from .. import ops as P
 from ..errors import CauchyError, Site, TraceError
 from ..graph import INPUT, Graph, Node
-from .array import Array, apply, as_array, contains_traced, is_traced, wrap
+from .array import Array, apply, as_array, contains_traced, is_traced, plain, wrap
 from .context import _LIBRARIES, _OURS, recording, same_bits, state
+from .data import says_dot, seen
 from .rescue import generators, random_state, rescued
 from .tree import leaves, map_leaves, rebuild
 from .ufuncs import DETACHED, REATTACH
@@ -27,6 +28,7 @@ def check_input(x: Any, name: str, *, real: bool = False) -> Any:
     """A leaf as a private NumPy value; `real=True` turns integers into float64, since they cannot vary."""
     if is_traced(x):
         return x if not real or x.dtype.kind == "f" else x.astype(np.float64)
+    plain(x)
     try:
         a = np.array(x)
     except (TypeError, ValueError) as e:
@@ -53,6 +55,7 @@ def check_input(x: Any, name: str, *, real: bool = False) -> Any:
 _OBJECT_MARKS = (
     *("dtype('O')", "dtype object", "type object", "from dtype O"),
     *("type Array", "type NDArray", "'Array'", "'NDArray'"),
+    *("for the input types", "Unsupported dtype object", "unsupported data types in input"),
 )
 
 
@@ -66,9 +69,11 @@ def _naming_the_line() -> Iterator[None]:
     except (TypeError, ValueError) as e:
         text = str(e)
         written = "setting an array element" in text
-        if not written and not (isinstance(e, TypeError) and any(mark in text for mark in _OBJECT_MARKS)):
+        if not written and not any(mark in text for mark in _OBJECT_MARKS):
             raise
-        frames = [f for f in traceback.extract_tb(e.__traceback__) if not f.filename.startswith(_OURS + _LIBRARIES)]
+        stack = traceback.extract_tb(e.__traceback__)
+        written = written and not stack[-1].filename.startswith(_LIBRARIES)
+        frames = [f for f in stack if not f.filename.startswith(_OURS + _LIBRARIES)]
         where = Site(frames[-1].filename, frames[-1].lineno or 0) if frames else None
         if written:
             raise TraceError(
@@ -87,6 +92,7 @@ def call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -
     sources = generators(f)
     before = random_state(sources)
     with _naming_the_line():
+        args = tuple(map(seen, args)) if says_dot(f) else args
         out = rescued(f)(*args, **kwargs)
         if state.refused is not None:
             state.refused.add_note("(the function caught this error and went on without the value)")

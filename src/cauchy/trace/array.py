@@ -92,6 +92,9 @@ class Array(Methods):
     def __getattr__(self, name: str) -> Any:
         if name in Array.faces:
             return Array.faces[name].__get__(self)
+        if not name.startswith("__") and hasattr(self._pretend(), name):
+            # NumPy has it: an AttributeError would send `hasattr` another way than untraced
+            self._fail(f".{name} of a traced value", why="cauchy has no rule for it", fix="make a new array instead")
         raise AttributeError(f"a traced value has no attribute {name!r}")
 
     # -- what NumPy asks -----------------------------------------------------------------------------
@@ -108,12 +111,14 @@ class Array(Methods):
 
     @property
     def __array__(self) -> Any:
-        # NumPy asks the instance. What depends on no input may become a plain array; what does must not
-        if self.node.live:
+        # NumPy asks the instance. What a derivative passes through must not become a plain array
+        if self.node.live and self.dtype.kind == "f":
             raise AttributeError("__array__")
         return self._plain
 
     def _plain(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        if self.node.live:
+            guard(self.node, self.value)  # integers carry no derivative, but another input may give others
         return np.array(self.value, dtype=dtype)
 
     @property
@@ -127,6 +132,10 @@ class Array(Methods):
     @property
     def shape(self) -> tuple[int, ...]:
         return self._node.shape
+
+    @shape.setter
+    def shape(self, new: Any) -> NoReturn:
+        self._fail("the shape of a traced array is assigned", fix="x = x.reshape(shape)")
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -193,18 +202,29 @@ class Array(Methods):
     def __round__(self, ndigits: int | None = None) -> Any:
         return self._integer(P.rint) if ndigits is None else P.around(self, decimals=ndigits)
 
-    def __float__(self) -> NoReturn:
-        self._fail(
-            "float() of a traced value",
-            why="a Python float carries no derivative: the gradient would silently be lost",
-            fix="leave the value as it is; math.exp(x) is np.exp(x), np.zeros(n) with z[i] = x is np.stack([...])"
-            " or np.zeros_like(x)",
-        )
+    def _constant(self) -> bool:
+        """Whether the value depends on no input, and so may leave the trace; where it came from may change: a guard."""
+        if self.node.live:
+            return False
+        guard(self.node, self.value)
+        return True
+
+    def __float__(self) -> float:
+        if not self._constant():
+            self._fail(
+                "float() of a traced value",
+                why="a Python float carries no derivative: the gradient would silently be lost",
+                fix="leave the value as it is; math.exp(x) is np.exp(x), np.zeros(n) with z[i] = x is np.stack([...])"
+                " or np.zeros_like(x); once the trace is over, x.value is the number",
+            )
+        return float(self.value)
 
     def __complex__(self) -> NoReturn:
         self._fail("complex() of a traced value", why="complex numbers are not traced")
 
     def __hash__(self) -> int:
+        if self._constant():
+            return hash(self.value)
         raise refusal(
             "a traced value cannot be a dictionary key or a member of a set",
             fix="key by position instead",
@@ -218,11 +238,17 @@ class Array(Methods):
 
         return getitem(self, key)
 
-    def item(self, *args: Any) -> NoReturn:
-        self._fail(".item() of a traced value", why="a Python number carries no derivative", fix="index it: x[i]")
+    def item(self, *args: Any) -> Any:
+        if not self._constant():
+            self._fail(".item() of a traced value", why="a Python number carries no derivative", fix="index it: x[i]")
+        return np.asarray(self.value).item(*args)
 
-    def tolist(self) -> NoReturn:
-        self._fail(".tolist() of a traced array", why="Python numbers carry no derivative", fix="list(x) stays traced")
+    def tolist(self) -> Any:
+        if not self._constant():
+            self._fail(
+                ".tolist() of a traced array", why="Python numbers carry no derivative", fix="list(x) stays traced"
+            )
+        return np.asarray(self.value).tolist()
 
     def tobytes(self, *args: Any) -> NoReturn:
         self._fail(".tobytes() of a traced array", why="bytes carry no derivative")
@@ -253,24 +279,30 @@ class Array(Methods):
         self._fail("a traced value cannot be pickled", fix="save the graph: cauchy.trace(f, x).save(path)")
 
 
-class NDArray(InPlace, Array):
-    """A traced array with one axis or more."""
+class Cell(InPlace, Array):
+    """A traced array without axes. Unlike a scalar it is written to in place: `u = np.array(t); u += 1`."""
 
     __slots__ = ()
 
     def _pretend(self) -> type:
         return np.ndarray
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        from .indexing import assign
+
+        assign(self, key, value)
+
+
+class NDArray(Cell):
+    """A traced array with one axis or more."""
+
+    __slots__ = ()
+
     def __len__(self) -> int:
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Array]:
         return (self[i] for i in range(len(self)))
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        from .indexing import assign
-
-        assign(self, key, value)
 
     def __contains__(self, x: Any) -> bool:
         return bool((self == x).any())
@@ -295,6 +327,22 @@ def wrap(node: Node, view: View | None = None) -> Any:
     return (NDArray if node.shape else Array)(node, view)
 
 
+def boxed(x: Any) -> Any:
+    """x as NumPy's np.asarray gives it: a scalar becomes an array without axes."""
+    return Cell(x.node) if type(x) is Array else x
+
+
+def plain(x: Any) -> Any:
+    """x, unless it is an array to which NumPy's operations mean something else."""
+    if isinstance(x, (np.matrix, np.ma.MaskedArray)):
+        raise refusal(
+            f"a {type(x).__name__} meets a traced value",
+            why="its operations are not those of an array: `*` of a matrix, entries that do not count",
+            fix="np.asarray(m) and `@` for a matrix; np.where(mask, 0, x.data) for masked entries",
+        )
+    return x
+
+
 def apply(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Record a primitive applied to traced values, arrays and scalars."""
     return wrap(record(prim, tuple(lift(a) for a in args), params))
@@ -306,7 +354,7 @@ def lift(x: Any) -> Node:
         return x.node
     if type(x) in (float, int, bool):
         return constant(x)
-    if isinstance(x, np.generic) or type(x) is np.ndarray or isinstance(x, np.ndarray):
+    if isinstance(plain(x), (np.ndarray, np.generic)):
         if x.dtype.kind in "fiub":
             return constant(x)
         if x.dtype.kind == "O":
@@ -317,7 +365,8 @@ def lift(x: Any) -> Node:
         return as_array(x).node
     if isinstance(x, (float, int)):
         return constant(x)
-    raise refusal(f"a {type(x).__name__} meets a traced value", why="wanted a number or an array of numbers")
+    fix = "compute real and imaginary parts apart" if isinstance(x, complex) else ""
+    raise refusal(f"a {type(x).__name__} meets a traced value", why="wanted a real number or an array of them", fix=fix)
 
 
 def lift_objects(x: np.ndarray) -> Any:

@@ -115,7 +115,8 @@ def record(prim: Primitive, args: tuple[Node, ...], params: dict[str, Any]) -> N
                 f"the trace has more than {NODE_LIMIT:,} nodes",
                 where=node.site,
                 why="a Python loop over traced values is unrolled, one node per operation",
-                fix="write the loop with array operations, or differentiate the loop's body and iterate outside",
+                fix="write the loop with array operations, or differentiate the loop's body and iterate outside;"
+                " for a plain array X, X @ w is one operation where X.dot(w) may be one per entry",
             )
     return node
 

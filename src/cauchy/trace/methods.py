@@ -28,7 +28,7 @@ _FAST_POWER = {-1.0: np.reciprocal, 0.5: np.sqrt, 2.0: np.square}
 def _power(self: Any, other: Any, mod: Any = None) -> Any:
     if isinstance(other, FOREIGN) or mod is not None:
         return NotImplemented
-    if type(other) in (int, float) and self.ndim and (self.dtype.kind == "f" or other == 2):
+    if type(other) in (int, float) and isinstance(self, np.ndarray) and (self.dtype.kind == "f" or other == 2):
         fast = _FAST_POWER.get(float(other))
         if fast is not None:
             return fast(self)
@@ -64,7 +64,7 @@ _COMPARISON = {
 }
 # methods whose arguments are those of the function, the array first
 _SAME = """
-    all any argmax argmin argsort clip compress cumprod cumsum diagonal dot max mean min nonzero prod
+    all any argmax argmin argsort cumprod cumsum diagonal dot max mean min nonzero prod
     ravel repeat round searchsorted squeeze std sum swapaxes take trace var
 """.split()
 # NumPy's ufuncs on arrays of objects call a method of each element: this is how np.exp(np.array([t, u])) stays traced
@@ -73,6 +73,29 @@ _ELEMENTWISE = """
     arcsinh arccosh arctanh floor ceil trunc rint sign fabs absolute deg2rad rad2deg degrees radians positive
     isnan isfinite isinf signbit logical_not conjugate arctan2 hypot logaddexp copysign fmod
 """.split()
+
+
+class Flat:
+    """`x.flat`: the entries in C order, to iterate over, to read and to write."""
+
+    def __init__(self, x: Any) -> None:
+        self.base = x
+
+    def __iter__(self) -> Any:
+        return iter(np.ravel(self.base))
+
+    def __len__(self) -> int:
+        return self.base.size
+
+    def __getitem__(self, key: Any) -> Any:
+        found = np.ravel(self.base)[key]
+        return np.copy(found) if found.ndim else found
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        at = np.ravel(np.arange(self.base.size)[key])
+        value = np.ravel(value)
+        # fewer values than places are repeated; of more, the first are taken
+        self.base[np.unravel_index(at, self.base.shape)] = value if value.size == 1 else np.resize(value, at.shape)
 
 
 class Methods:
@@ -118,10 +141,16 @@ class Methods:
 
     @property
     def flat(self: Any) -> Any:
-        return iter(np.ravel(self))
+        return Flat(self)
 
     def conj(self: Any) -> Any:
         return self
+
+    def clip(self: Any, min: Any = None, max: Any = None, out: Any = None, **kwargs: Any) -> Any:
+        return np.clip(self, min, max, out=out, **kwargs)
+
+    def compress(self: Any, condition: Any, axis: Any = None, out: Any = None) -> Any:
+        return np.compress(condition, self, axis=axis, out=out)
 
     def astype(
         self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True

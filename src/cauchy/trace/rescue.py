@@ -12,7 +12,6 @@ and what they cannot trace raises.
 from __future__ import annotations
 
 import builtins
-import contextlib
 import dis
 import functools
 import math
@@ -26,8 +25,9 @@ import scipy.linalg
 import scipy.special
 
 from .. import ops as P
-from .array import as_array, contains_traced, is_traced, wrap
+from .array import as_array, boxed, contains_traced, is_traced, wrap
 from .context import _LIBRARIES, _OURS, constant, refusal, state
+from .data import cells, names_in, says_dot, seen
 from .functions.registry import FUNCTIONS
 
 
@@ -124,9 +124,9 @@ def _creator(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def create(*args: Any, **kwargs: Any) -> Any:
         made = original(*args, **kwargs)
-        if not state.depth or not isinstance(made, np.ndarray) or not made.ndim or made.dtype.kind != "f":
+        if not state.depth or type(made) is not np.ndarray or made.dtype.kind != "f":
             return made
-        return wrap(constant(made))
+        return boxed(wrap(constant(made if made.ndim else made[()])))
 
     return create
 
@@ -136,11 +136,11 @@ def _array(x: Any, dtype: Any = None, *, copy: Any = True, ndmin: int = 0, **kwa
     out = wrap(out.node) if copy else out
     while out.ndim < ndmin:
         out = np.expand_dims(out, 0)
-    return out
+    return boxed(out)
 
 
 def _asarray(x: Any, dtype: Any = None, **kwargs: Any) -> Any:
-    return as_array(x, dtype)
+    return boxed(as_array(x, dtype))
 
 
 def _full(shape: Any, fill_value: Any, dtype: Any = None, **kwargs: Any) -> Any:
@@ -151,6 +151,10 @@ def _full_like(
     a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None
 ) -> Any:
     return _full(np.shape(a) if shape is None else shape, fill_value, np.result_type(a) if dtype is None else dtype)
+
+
+def _nditer(*args: Any, **kwargs: Any) -> Any:
+    raise refusal("np.nditer of a traced array", why="it walks over memory", fix="for i in np.ndindex(x.shape): x[i]")
 
 
 def _random(name: str) -> Any:
@@ -290,11 +294,15 @@ _LINALG = _scipy(
 )
 
 _NUMPY: dict[str, Any] = {
-    **{name: _creator(getattr(np, name)) for name in ("zeros", "ones", "eye", "identity")},
+    **{name: _creator(getattr(np, name)) for name in "zeros ones eye identity".split()},
+    **{name: _creator(Listening(getattr(np, name))) for name in "zeros_like ones_like copy".split()},
     "empty": _creator(np.zeros),  # what is never written reads as 0, not as old memory
-    **{name: traced(getattr(np, name), _array) for name in ("array", "ascontiguousarray")},
-    "full": traced(np.full, _full),
-    "full_like": traced(np.full_like, _full_like),
+    "empty_like": _creator(Listening(np.zeros_like)),
+    "array": traced(_creator(np.array), _array),
+    "ascontiguousarray": traced(np.ascontiguousarray, _array),
+    "full": traced(_creator(np.full), _full),
+    "full_like": traced(_creator(np.full_like), _full_like),
+    "nditer": traced(np.nditer, _nditer),
     **{name: traced(getattr(np, name), _asarray) for name in ("asarray", "asanyarray")},
     "random": _Random(np.random, {}),
 }
@@ -321,6 +329,16 @@ FUNCTIONS_BY_ID: dict[int, Any] = {
 }
 
 
+def _importer(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`import numpy as np` inside the function means what it means above it."""
+
+    def load(*args: Any, **kwargs: Any) -> Any:
+        module = original(*args, **kwargs)
+        return MODULES.get(id(module), module)
+
+    return load
+
+
 class Globals(dict[str, Any]):
     """The names that mean something else, over the function's living globals.
 
@@ -328,7 +346,9 @@ class Globals(dict[str, Any]):
     """
 
     def __init__(self, live: dict[str, Any]) -> None:
-        super().__init__(__builtins__=live.get("__builtins__", builtins))
+        known = live.get("__builtins__", builtins)
+        known = known if isinstance(known, dict) else vars(known)
+        super().__init__(__builtins__={**known, "__import__": _importer(known["__import__"])})
         self.live = live
 
     def __missing__(self, name: str) -> Any:
@@ -344,10 +364,8 @@ def generators(f: Any) -> list[Any]:
         list(vars(owner).values()) if hasattr(owner, "__dict__") and not isinstance(owner, types.ModuleType) else []
     )
     if isinstance(f, types.FunctionType):
-        held += [f.__globals__.get(n) for n in _names(f.__code__)]
-        for cell in f.__closure__ or ():
-            with contextlib.suppress(ValueError):  # a name not bound yet
-                held.append(cell.cell_contents)
+        held += [f.__globals__.get(n) for n in names_in(f.__code__)]
+        held += cells(f)
     elif hasattr(f, "__dict__"):
         held += vars(f).values()
     return [v for v in held if isinstance(v, _SOURCES)]
@@ -375,7 +393,8 @@ def _state(source: Any) -> Any:
 class World:
     """What the user's functions see during one trace."""
 
-    def __init__(self) -> None:
+    def __init__(self, dots: bool) -> None:
+        self.dots = dots
         self.globals: dict[int, Globals] = {}
         self.functions: dict[int, tuple[Any, types.FunctionType]] = {}
 
@@ -387,20 +406,20 @@ class World:
             return FUNCTIONS_BY_ID[id(value)]
         if isinstance(value, types.FunctionType):
             return self.function(value)
-        return value
+        return seen(value) if self.dots else value
 
     def function(self, f: types.FunctionType) -> types.FunctionType:
         """The same code over other globals and cells; f itself where it must run in its own."""
         if id(f) in self.functions:
             return self.functions[id(f)][1]
         code = f.__code__
-        if code.co_filename.startswith(_OURS + _LIBRARIES) or hasattr(f, "__wrapped__") or _writes_outside(code):
+        if code.co_filename.startswith(_OURS + _LIBRARIES) or _writes_outside(code):
             return f
         space = self.globals.setdefault(id(f.__globals__), Globals(f.__globals__))
         new = self._copy(f, space, f.__closure__)  # known before its cells: functions capture each other
         if f.__closure__:
             new = self._copy(f, space, tuple(self._cell(c) for c in f.__closure__))
-        for name in _names(code):
+        for name in names_in(code):
             if name not in space and name in f.__globals__:
                 value = self.replaced(f.__globals__[name])
                 if value is not f.__globals__[name]:
@@ -421,13 +440,6 @@ class World:
             return cell
         new = self.replaced(inside)
         return cell if new is inside else types.CellType(new)
-
-
-@functools.lru_cache(maxsize=4096)
-def _names(code: types.CodeType) -> frozenset[str]:
-    """Global names used by the code and the functions it defines."""
-    inner = [_names(c) for c in code.co_consts if isinstance(c, types.CodeType)]
-    return frozenset(code.co_names).union(*inner)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -452,7 +464,7 @@ def _writes_outside(code: types.CodeType) -> bool:
 
 def rescued(f: Callable[..., Any]) -> Callable[..., Any]:
     """The function to call while tracing."""
-    world = World()
+    world = World(says_dot(f))
     if isinstance(f, types.FunctionType):
         return world.function(f)
     if isinstance(f, types.MethodType) and isinstance(f.__func__, types.FunctionType):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -56,7 +57,7 @@ DETACHED = "a plain array cannot take a traced value"
 MEMORY = "its memory holds numbers alone, and no derivative"
 REATTACH = (
     "make the array traced: np.zeros_like(x), or np.stack([...]) of its parts;"
-    " np.zeros(n) works when it stands in the traced function itself"
+    " np.zeros(n) works in the traced function and in the functions it calls, unless they assign `global` names"
 )
 
 
@@ -67,13 +68,16 @@ def dispatch(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict
     if out is not None:
         out = out if isinstance(out, tuple) else (out,)
         if any(o is not None and not is_traced(o) for o in out):
-            raise refusal(f"np.{ufunc.__name__}(..., out=): {DETACHED}", why=MEMORY, fix=REATTACH)
+            raise refusal(
+                f"np.{ufunc.__name__}(..., out=), or its operator in place: {DETACHED}", why=MEMORY, fix=REATTACH
+            )
     if method == "at":
         return _at(ufunc, *inputs)
     inputs = tuple(as_array(x) if isinstance(x, (list, tuple)) or _objects(x) else x for x in inputs)
     match method:
         case "__call__":
-            result = _call(ufunc, inputs, kwargs)
+            with contextlib.nullcontext() if mask is True else np.errstate(all="ignore"):  # of entries not selected
+                result = _call(ufunc, inputs, kwargs)
             if mask is not True:
                 if out is None or out[0] is None:
                     raise refusal(
@@ -86,6 +90,8 @@ def dispatch(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict
             result = _reduce(ufunc, *inputs, where=mask, **kwargs)
         case "accumulate" if ufunc in ACCUMULATED:
             result = ACCUMULATED[ufunc](_cast(inputs[0], kwargs.get("dtype")), axis=kwargs.get("axis", 0))
+        case "reduce" | "accumulate" if ufunc in BY_UFUNC and ufunc.nin == 2:
+            result = _steps(ufunc, method, *inputs, where=mask, **kwargs)
         case "outer":
             a, b = map(as_array, inputs)
             result = _call(ufunc, (P.reshape(a, shape=a.shape + (1,) * b.ndim), b), kwargs)
@@ -143,6 +149,19 @@ def _reduce(
         x = np.where(where, x, _neutral(ufunc, x, initial))
     result = REDUCED[ufunc](x, axis=axis, keepdims=bool(keepdims))
     return result if initial is None else _call(ufunc, (result, initial), {})
+
+
+def _steps(ufunc: np.ufunc, method: str, x: Any, axis: Any = 0, keepdims: bool = False, **kwargs: Any) -> Any:
+    """Any other reduction or accumulation along one axis, one step after the other, as NumPy takes them."""
+    x = as_array(x)
+    if type(axis) is not int or not x.ndim or not x.shape[axis] or kwargs.pop("where") is not True or kwargs:
+        raise refusal(f"np.{ufunc.__name__}.{method} is not traced with these options", fix="give one axis alone")
+    rows = list(np.moveaxis(x, axis, 0))
+    for i in range(1, len(rows)):
+        rows[i] = _call(ufunc, (rows[i - 1], rows[i]), {})
+    if method == "reduce":
+        return np.expand_dims(rows[-1], axis) if keepdims else rows[-1]
+    return np.moveaxis(np.stack(rows), 0, axis)
 
 
 def _neutral(ufunc: np.ufunc, x: Array, initial: Any) -> Any:

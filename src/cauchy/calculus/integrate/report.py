@@ -24,7 +24,10 @@ class Note:
         self.fields = {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in fields.items()}
 
     def text(self, lang: str | None = None) -> str:
-        return say(f"integrate.{self.entry}", lang, **self.fields)
+        fields = dict(self.fields)
+        if "rule" in fields:
+            fields["rule"] = say(f"integrate.rule_{fields['rule']}", lang)
+        return say(f"integrate.{self.entry}", lang, **fields)
 
     def __repr__(self) -> str:
         return self.text("en")

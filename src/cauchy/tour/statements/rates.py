@@ -136,7 +136,7 @@ def smaller_is_better(r: Report) -> Outcome:
     )
     study = step_study(square, 10.0, "forward", truth=20.0)
     r.show("best forward step :: 最佳前向步长", f"{study.best_step:.1e}")
-    r.plot(lambda figure, axes: study.plot(axes), size=(6, 4))
+    r.plot(lambda figure, axes: study.plot(axes, lang=r.lang), size=(6, 4))
     automatic = difference(square, 10.0)
     r.expect("automatic step :: 自动步长", float(automatic.value), 20.0, atol=1e-6)
     r.say(

@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import ops as P
 from ..array import as_array, is_traced
-from ..context import guard, refusal
+from ..context import guard
 from .borrow import borrow, filled
 from .registry import FUNCTIONS, implements, refuse, write_out
 from .shape import contiguous, into, static, unboxed, values
@@ -255,7 +255,7 @@ def refused(why: str, fix: str, *functions: Any) -> None:
 
     def refusal(name: str) -> Any:
         def raises(*args: Any, **kwargs: Any) -> Any:
-            raise refusal(f"{name} of a traced value", why=why, fix=fix)
+            refuse(f"{name} of a traced value", why, fix)
 
         return raises
 
