@@ -11,7 +11,7 @@ import pytest
 
 import cauchy
 from cauchy import TraceError
-from cauchy.trace.context import state
+from cauchy.tracer.context import state
 
 POINT = np.array([0.6, -0.8, 1.7])
 DATA = np.random.default_rng(0).normal(size=(60, 3))

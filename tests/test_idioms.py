@@ -19,7 +19,7 @@ from scipy.special import logsumexp
 
 import cauchy
 from cauchy import TraceError
-from cauchy.trace import context
+from cauchy.tracer import context
 
 A = np.array([[2.0, 0.3, 0.1], [0.3, 1.5, -0.2], [0.1, -0.2, 1.0]])
 POINT = np.array([0.7, -1.3, 2.1])

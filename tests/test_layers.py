@@ -24,7 +24,7 @@ LAYERS = (
     ("graph",),
     ("ops", "ops.*"),
     ("read", "read.value", "read.value.*"),
-    ("trace", "trace.*"),
+    ("tracer", "tracer.*"),
     ("rewrite",),
     ("sets", "sets.*"),
     ("read.*",),

@@ -14,8 +14,8 @@ from hypothesis.extra import numpy as hnp
 
 from cauchy.errors import NoRule, Refused, TraceError
 from cauchy.graph import INPUT, Graph, Node
-from cauchy.trace import is_traced, wrap
-from cauchy.trace.context import recording, state
+from cauchy.tracer import is_traced, wrap
+from cauchy.tracer.context import recording, state
 
 _r = np.random.default_rng(7)
 _spd = _r.standard_normal((4, 4))

@@ -38,7 +38,7 @@ from .graph import Graph
 from .proof import Proof, Verdict
 from .read import draw as _draw
 from .read import notation as _notation
-from .trace import load, trace
+from .tracer import load, trace
 
 if TYPE_CHECKING:
     from .calculus.audit import derivative_of

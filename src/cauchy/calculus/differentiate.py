@@ -18,10 +18,10 @@ from .. import ops as P
 from ..errors import ShapeError, TraceError
 from ..graph import Node
 from ..read.derive import pull, push
-from ..trace import Array, as_array, call, check_input, is_traced, outputs_of, recording, wrap
-from ..trace.array import boxed
-from ..trace.context import constant, record, state, user_site
-from ..trace.tree import leaves, map_leaves, rebuild
+from ..tracer import Array, as_array, call, check_input, is_traced, outputs_of, recording, wrap
+from ..tracer.array import boxed
+from ..tracer.context import constant, record, state, user_site
+from ..tracer.tree import leaves, map_leaves, rebuild
 
 Function = Callable[..., Any]
 Argnums = int | Sequence[int]
@@ -424,7 +424,7 @@ class custom_derivative:
     def __call__(self, *args: Any) -> Any:
         if not any(is_traced(a) for a in args):
             return self.f(*args)
-        from ..trace.array import apply
+        from ..tracer.array import apply
 
         return apply(P.custom, args, {"fn": _Plain(self)})
 

@@ -13,7 +13,7 @@ from ..errors import ShapeError, Site
 from ..graph import Graph, Node
 from ..proof import Result
 from ..read.derive import kinks
-from ..trace import check_input, trace
+from ..tracer import check_input, trace
 from .differentiate import derivative, grad
 
 MOST_COMPONENTS = 256

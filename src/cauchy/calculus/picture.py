@@ -11,8 +11,8 @@ import numpy as np
 from ..graph import CONST, Graph, Node
 from ..read.derive import differentiable, pull
 from ..read.draw import LIMIT, Drawing
-from ..trace import recording, trace, wrap
-from ..trace.context import constant
+from ..tracer import recording, trace, wrap
+from ..tracer.context import constant
 
 
 def adjoints(graph: Graph, limit: int = LIMIT) -> dict[Node, Any]:

@@ -10,9 +10,9 @@ import numpy as np
 from ..errors import ShapeError, TraceError
 from ..graph import INPUT, Graph, Node, reachable
 from ..read.derive import pull
-from ..trace import Array, as_array, check_input, recording, wrap
-from ..trace.array import NDArray
-from ..trace.context import constant, user_site
+from ..tracer import Array, as_array, check_input, recording, wrap
+from ..tracer.array import NDArray
+from ..tracer.context import constant, user_site
 
 _leaves: weakref.WeakValueDictionary[int, Variable] = weakref.WeakValueDictionary()
 

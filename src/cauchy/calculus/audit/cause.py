@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import CauchyError
 from ...graph import Graph
-from ...trace import trace
+from ...tracer import trace
 from ..check.causes import explain, reasons
 from .evidence import Bench, Path, Unusable, call
 

@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import CauchyError, ShapeError
 from ...graph import Graph
 from ...proof import Proof, Verdict
-from ...trace import trace
+from ...tracer import trace
 from . import identity
 from .causes import Cause, explain
 from .question import (

@@ -25,7 +25,7 @@ import numpy as np
 from ... import ops as P
 from ...errors import CauchyError
 from ...graph import CONST, Graph, Node
-from ...trace import trace
+from ...tracer import trace
 
 LARGEST = 400  # nodes of both graphs
 ENTRIES = 36  # of the derivative

@@ -17,7 +17,7 @@ import numpy as np
 
 from ...errors import DomainError, ShapeError
 from ...proof import Proof, Verdict
-from ...trace import trace
+from ...tracer import trace
 from ..expression import Expression, parse
 from .integrand import number
 from .report import Note, Told, lines

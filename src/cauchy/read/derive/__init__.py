@@ -15,8 +15,8 @@ import numpy as np
 
 from ... import ops as P
 from ...graph import CONST, Node, reachable
-from ...trace.array import Array, as_array, wrap
-from ...trace.context import on_behalf_of, record
+from ...tracer.array import Array, as_array, wrap
+from ...tracer.context import on_behalf_of, record
 from . import control, elementary, index, linalg, reduce, shape, special
 from .shape import unbroadcast
 from .vocabulary import ZERO, Joint, Select, linearize, partials, transpose
@@ -252,6 +252,6 @@ def _transposed(n: Node, i: int, g: Any, y: Any, args: list[Any]) -> Array | Non
 
 def wrap_zero(n: Node) -> Node:
     """A node of zeros like n."""
-    from ...trace.context import constant
+    from ...tracer.context import constant
 
     return constant(np.zeros(n.shape, n.dtype)) if n.shape else constant(n.dtype.type(0))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...trace.array import is_traced
+from ...tracer.array import is_traced
 from .vocabulary import ZERO, P, Select, constant, partials
 
 LN2, LN10 = math.log(2.0), math.log(10.0)

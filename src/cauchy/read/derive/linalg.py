@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import Refused
-from ...trace.array import is_traced
+from ...tracer.array import is_traced
 from .shape import unbroadcast
 from .vocabulary import Joint, P, bilinear, linearize, transpose
 

@@ -11,7 +11,7 @@ from ...calculus.check import check
 from ...calculus.difference import difference
 from ...calculus.differentiate import grad, hessian
 from ...proof import Verdict
-from ...trace import trace
+from ...tracer import trace
 from ..statement import Outcome, Report, statement
 
 

@@ -13,7 +13,7 @@ from ...calculus.expression import parse
 from ...calculus.integrate import antiderivative, area, fundamental_defect, integrate, running_sum, volume_of_revolution
 from ...calculus.picture import draw
 from ...proof import Verdict
-from ...trace import trace
+from ...tracer import trace
 from ..statement import Outcome, Report, statement
 
 X = np.arange(-10, 10, 0.1)

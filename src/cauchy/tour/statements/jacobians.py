@@ -13,7 +13,7 @@ from ...calculus.difference import difference
 from ...calculus.differentiate import grad, hessian, jacobian, vjp
 from ...calculus.kink import differentiate
 from ...proof import Verdict
-from ...trace import trace
+from ...tracer import trace
 from ..statement import Outcome, Report, statement
 
 INNER = np.array([[0.1, 0.2], [0.3, -0.4], [-0.5, 0.6]])

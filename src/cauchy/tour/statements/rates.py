@@ -11,7 +11,7 @@ import numpy as np
 from ...calculus.difference import Method, difference, step_study
 from ...calculus.differentiate import derivative, grad
 from ...errors import DomainError
-from ...trace import trace
+from ...tracer import trace
 from ..statement import Outcome, Report, statement
 
 D = 1e-4

@@ -25,7 +25,7 @@ NODE_LIMIT = 2_000_000
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # the machinery; functions in other rooms of this package (the tour's, say) are traced like a user's
 _OURS = tuple(
-    os.path.join(_ROOT, room) for room in ("graph.py", "trace" + os.sep, "read" + os.sep, "calculus" + os.sep)
+    os.path.join(_ROOT, room) for room in ("graph.py", "tracer" + os.sep, "read" + os.sep, "calculus" + os.sep)
 )
 _LIBRARIES = tuple(
     {sysconfig.get_path(k) + os.sep for k in ("purelib", "platlib", "stdlib")}
