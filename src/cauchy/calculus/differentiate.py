@@ -114,6 +114,9 @@ def _plain(x: Any) -> Any:
 
 
 def _like(f: Function, name: str) -> Callable[[Function], Function]:
+    if not callable(f):
+        raise TraceError(f"{name} needs a function, got a {type(f).__name__}", fix=f"cauchy.{name}(f)(x)")
+
     def decorate(g: Function) -> Function:
         g.__name__ = f"{name}({getattr(f, '__name__', 'f')})"
         g.__doc__ = f"{name} of {getattr(f, '__name__', 'f')}."

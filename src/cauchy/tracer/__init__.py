@@ -89,6 +89,8 @@ def _naming_the_line() -> Iterator[None]:
 
 def call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run f on traced arguments; random draws inside are refused."""
+    if not callable(f):
+        raise TraceError(f"wanted a function, got a {type(f).__name__}")
     sources = generators(f)
     before = random_state(sources)
     with _naming_the_line():
