@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-COMMAND = "import sys; sys.path[:0] = {path!r}; from cauchy.calculus.symbolic import serve; serve()"
+COMMAND = "import sys; sys.path[:0] = {path!r}; from {room} import serve; serve()"
 _START_SECONDS, _REQUESTS, _LATE = 60.0, 100, 3
 
 
@@ -30,7 +30,7 @@ def ask(request: dict[str, Any], questions: Sequence[str], seconds: float) -> di
     while remaining := [q for q in questions if q not in answers]:
         if late == _LATE:
             return answers | {q: {"unsolved": "not asked: SymPy was late too often"} for q in remaining}
-        child = _Child.get()
+        child = Child.get("cauchy.calculus.symbolic")
         if child is None:
             return answers | {q: {"unsolved": "SymPy could not be started"} for q in remaining}
         child.write(request | {"questions": remaining})
@@ -47,14 +47,18 @@ def ask(request: dict[str, Any], questions: Sequence[str], seconds: float) -> di
     return answers
 
 
-class _Child:
-    """A child process that answers requests. It ends with us: its input closes."""
+class Child:
+    """A child process that answers requests, a line of JSON each, by the function `serve` of a module of ours.
 
-    idle: ClassVar[list[_Child]] = []
+    It says a first line when it is ready, and ends with us: its input closes.
+    """
+
+    idle: ClassVar[list[Child]] = []
     lock: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-c", COMMAND.format(path=[str(Path(__file__).parents[2])])]
+    def __init__(self, room: str) -> None:
+        self.room = room
+        command = [sys.executable, "-c", COMMAND.format(path=[str(Path(__file__).parents[2])], room=room)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8",
             env=os.environ | {"PYTHONIOENCODING": "utf-8"},
@@ -65,14 +69,15 @@ class _Child:
         self.reader.start()
 
     @classmethod
-    def get(cls) -> _Child | None:
+    def get(cls, room: str) -> Child | None:
         """An idle child of this process, or a new one; None when none starts."""
         with cls.lock:
-            mine = [c for c in cls.idle if c.owner == os.getpid() and c.process.poll() is None]
-            cls.idle[:] = mine[1:]
-        if mine:
-            return mine[0]
-        child = cls()
+            cls.idle[:] = [c for c in cls.idle if c.owner == os.getpid() and c.process.poll() is None]
+            for child in cls.idle:
+                if child.room == room:
+                    cls.idle.remove(child)
+                    return child
+        child = cls(room)
         if child.next(_START_SECONDS):
             return child
         child.end()
@@ -81,7 +86,7 @@ class _Child:
     def put_back(self) -> None:
         self.served += 1
         with self.lock:
-            keep = not self.idle and self.served < _REQUESTS
+            keep = self.served < _REQUESTS and all(c.room != self.room for c in self.idle)
             if keep:
                 self.idle.append(self)
         if not keep:
@@ -119,7 +124,7 @@ class _Child:
 
 @atexit.register
 def end_idle() -> None:
-    while _Child.idle:
-        child = _Child.idle.pop()
+    while Child.idle:
+        child = Child.idle.pop()
         if child.owner == os.getpid():
             child.end()

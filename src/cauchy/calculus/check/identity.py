@@ -6,18 +6,11 @@ Each question is one line of JSON that holds both graphs as data, so the child r
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import json
-import os
-import queue
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,11 +19,11 @@ from ... import ops as P
 from ...errors import CauchyError
 from ...graph import CONST, Graph, Node
 from ...tracer import trace
+from ..child import Child
 
 LARGEST = 400  # nodes of both graphs
 ENTRIES = 36  # of the derivative
 CHARACTERS = 200_000  # of a question
-START_SECONDS = 60.0
 
 # f and its formula differ here in what a derivative is: staircases, the user's own rules, hidden inputs
 BARRED = {
@@ -123,80 +116,21 @@ def same_program(found: Formulas, slope: Callable[[Any], Any], x: Any) -> bool:
 # -- the child ----------------------------------------------------------------------------------------
 
 
-class _Child:
-    """A SymPy at the other end of a pipe."""
-
-    def __init__(self) -> None:
-        path = str(Path(__file__).parents[3])
-        code = f"import sys; sys.path[:0] = [{path!r}]; from cauchy.calculus.check.identity import serve; serve()"
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            encoding="utf-8", env=os.environ | {"PYTHONIOENCODING": "utf-8"},
-        )  # fmt: skip
-        self.lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-        self.ready = False
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.put(line)
-        self.lines.put("")
-
-    def ask(self, question: str, seconds: float) -> dict[str, Any] | None:
-        try:
-            if not self.ready:
-                self.ready = bool(self.lines.get(timeout=START_SECONDS))
-            assert self.process.stdin is not None
-            self.process.stdin.write(question + "\n")
-            self.process.stdin.flush()
-            line = self.lines.get(timeout=seconds)
-        except (queue.Empty, BrokenPipeError):
-            return None
-        return json.loads(line) if line else None
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self.reader.join()
-        for pipe in (self.process.stdin, self.process.stdout):
-            assert pipe is not None
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
-
-
-_lock = threading.Lock()
-_child: _Child | None = None
-_owner = 0
-
-
-def _end() -> None:
-    global _child  # noqa: PLW0603 - one child for the whole process
-    if _child is not None and _owner == os.getpid():
-        _child.end()
-    _child = None
-
-
-atexit.register(_end)
-
-
 def ask(found: Formulas, seconds: float, **question: Any) -> dict[str, Any] | None:
-    """Put one question to the child; None when it has no answer in time."""
-    global _child, _owner
+    """Put one question to SymPy; None when it has no answer in time."""
     try:
-        text = json.dumps({"f": found.f.to_data(), "claim": found.claim.to_data(), "kind": found.kind} | question)
+        request = {"f": found.f.to_data(), "claim": found.claim.to_data(), "kind": found.kind} | question
     except CauchyError:
         return None
-    if len(text) > CHARACTERS:
+    if len(json.dumps(request)) > CHARACTERS or (child := Child.get(__name__)) is None:
         return None
-    with _lock:
-        if _child is None or _owner != os.getpid():
-            _child, _owner = _Child(), os.getpid()
-        answer = _child.ask(text, seconds)
-        if answer is None:
-            _end()
-    return answer
+    child.write(request)
+    line = child.next(seconds)
+    if not line:
+        child.end()
+        return None
+    child.put_back()
+    return json.loads(line)
 
 
 def prove(found: Formulas, seconds: float) -> str | None:
