@@ -471,7 +471,7 @@ def rescued(f: Callable[..., Any]) -> Callable[..., Any]:
         return types.MethodType(world.function(f.__func__), f.__self__)
     if isinstance(f, functools.partial):
         return functools.partial(rescued(f.func), *f.args, **f.keywords)
-    called = getattr(type(f), "__call__", None)
+    called = type(f).__call__
     if isinstance(called, types.FunctionType):  # an object that is called: its class says how
         return types.MethodType(world.function(called), f)
     return world.replaced(f)
