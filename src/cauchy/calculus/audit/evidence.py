@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import CauchyError
+from ...tracer.rescue import random_state
 from ..ladder import Slope, slope
 from .discover import Claim, underlying
 
@@ -157,9 +158,9 @@ class Bench:
         self.pair, self.at, self.base, self.only = pair, at, base, only
         self.columns: dict[tuple[Path, str, int, bool], Column] = {}
         self.seeded = False
-        before = _dice()
+        before = random_state([])
         self.out, self.cache = self.value()
-        self.seeded = _dice() != before or not self._repeats()
+        self.seeded = random_state([]) != before or not self._repeats()
         if self.seeded:
             self.out, self.cache = self.value()
         self.random = self.seeded and not self._repeats()
@@ -236,12 +237,6 @@ class Bench:
         if key not in self.columns:
             self.columns[key] = Column(self, path, k, through, wide)
         return self.columns[key]
-
-
-def _dice() -> tuple[Any, ...]:
-    """The states of the two generators that programs share: a call that changed them has drawn from them."""
-    state = np.random.get_state(legacy=False)
-    return random.getstate(), state["state"]["pos"], state["state"]["key"].tobytes()  # type: ignore[index]
 
 
 def _clone(owner: Any) -> Any:
