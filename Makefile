@@ -73,7 +73,7 @@ pins:
 	"$$fresh/bin/pip" install --quiet --upgrade pip && \
 	"$$fresh/bin/pip" install --quiet '.[plot]' --group all && \
 	{ sed '/^#/!d' constraints.txt; \
-	  "$$fresh/bin/pip" freeze --all --exclude cauchy-calculus --exclude setuptools; } > "$$fresh/pins" && \
+	  "$$fresh/bin/pip" freeze --all --exclude cauchy-calculus; } > "$$fresh/pins" && \
 	cp "$$fresh/pins" constraints.txt
 
 clean:

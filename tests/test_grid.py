@@ -6,13 +6,17 @@ import pytest
 
 from cauchy import ops as P
 from cauchy.graph import Primitive, Rules
+from cauchy.read.batch import batch
 from cauchy.read.derive import linearize, partials
 from cauchy.read.notation import formula, symbolic
+from cauchy.read.pattern import rules as pattern
 from cauchy.read.value import value
 
 READINGS: list[tuple[str, tuple[Rules, ...]]] = [
     ("value", (value,)),
     ("derive", (partials, linearize)),
+    ("batch", (batch,)),
+    ("pattern", (pattern,)),
     ("notation", (formula,)),
     ("symbolic", (symbolic,)),
 ]

@@ -23,7 +23,7 @@ LAYERS = (
     ("errors", "proof", "messages"),
     ("graph",),
     ("ops", "ops.*"),
-    ("read", "read.value", "read.value.*"),
+    ("read", "read.kernel", "read.value", "read.value.*"),
     ("tracer", "tracer.*"),
     ("rewrite",),
     ("sets", "sets.*"),
@@ -38,7 +38,8 @@ LAYERS = (
     ("cli", "__main__", ""),
 )
 REQUIRED = {"numpy", "scipy"}  # what may be imported when a module loads
-LAZY = {"sympy", "mpmath", "matplotlib", "jax", "IPython", "graphviz"}  # only inside functions: slow or optional
+NATIVE = "cauchy.read.native"  # loaded with the first compilation, and LLVM with it
+LAZY = {"llvmlite", "sympy", "mpmath", "matplotlib", "jax", "IPython", "graphviz"}  # only inside functions: slow or optional
 CHILDREN = {"cauchy.calculus.exact", "cauchy.calculus.symbolic"}  # loaded in a child process alone, for SymPy's sake
 
 
@@ -80,7 +81,7 @@ def faults(module: str, source: str) -> list[str]:
             if layer(target) > layer(module):
                 found.append(f"line {line}: {module} imports {target}, which lies below it")
         elif top in LAZY:
-            if not lazy and module not in CHILDREN:
+            if not lazy and module not in CHILDREN and not (top == "llvmlite" and module.startswith(NATIVE)):
                 found.append(f"line {line}: {module} imports {target} when it loads; import it inside the function")
         elif top not in REQUIRED | sys.stdlib_module_names:
             found.append(f"line {line}: {module} imports {target}, which pyproject.toml does not declare")

@@ -9,20 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .calculus.differentiate import (
-    custom_derivative,
-    derivative,
-    grad,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    stop_gradient,
-    value_and_grad,
-    vjp,
-)
-from .calculus.kink import differentiate
-from .calculus.variable import Variable
+from .calculus.compile import compile, derivative, grad, hessian, jacobian, value_and_grad
+from .calculus.differentiate import custom_derivative, hvp, jvp, stop_gradient, vjp
 from .errors import (
     CauchyError,
     DomainError,
@@ -36,13 +24,12 @@ from .errors import (
 )
 from .graph import Graph
 from .proof import Proof, Verdict
-from .read import draw as _draw
-from .read import notation as _notation
 from .tracer import load, trace
 
 if TYPE_CHECKING:
     from .calculus.audit import derivative_of
     from .calculus.check import check
+    from .calculus.control import cond, loop, scan
     from .calculus.difference import difference, step_study
     from .calculus.explain import equivalent, explain
     from .calculus.expression import parse
@@ -54,7 +41,10 @@ if TYPE_CHECKING:
         running_sum,
         volume_of_revolution,
     )
+    from .calculus.kink import differentiate
     from .calculus.picture import draw
+    from .calculus.variable import Variable
+    from .calculus.vectorize import vmap
 
 __version__ = "0.1.0"
 
@@ -75,6 +65,8 @@ __all__ = [
     "antiderivative",
     "area",
     "check",
+    "compile",
+    "cond",
     "custom_derivative",
     "derivative",
     "derivative_of",
@@ -91,27 +83,33 @@ __all__ = [
     "jacobian",
     "jvp",
     "load",
+    "loop",
     "parse",
     "running_sum",
+    "scan",
     "step_study",
     "stop_gradient",
     "trace",
     "value_and_grad",
     "vjp",
+    "vmap",
     "volume_of_revolution",
 ]
 
-_READINGS = (_draw, _notation)  # loading them makes graph.draw(), .latex(), .text(), .sympy()
-
-# Rooms that load slowly (SciPy's integrators, the checker) load when they are first asked for (PEP 562).
+# Rooms that a first derivative does not need load when they are first asked for (PEP 562), and so do some readings.
+Graph.rooms |= {"draw": "draw", "latex": "notation", "sympy": "notation", "text": "notation"}
 _ROOMS = {
     "audit": ("derivative_of",),
     "check": ("check",),
+    "control": ("cond", "loop", "scan"),
     "difference": ("difference", "step_study"),
     "explain": ("equivalent", "explain"),
     "expression": ("parse",),
     "integrate": ("antiderivative", "area", "fundamental_defect", "integrate", "running_sum", "volume_of_revolution"),
+    "kink": ("differentiate",),
     "picture": ("draw",),
+    "variable": ("Variable",),
+    "vectorize": ("vmap",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

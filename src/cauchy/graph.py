@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -56,16 +57,37 @@ CONST = Primitive("const", "leaf")
 _clock = itertools.count()
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Later:
+    """A value put off: `rule(*values of args)`, and what is known of it beforehand. Its floating warnings come when it
+    is computed, by the `errors` (as `np.geterr` has them) of the line it belongs to.
+
+    `order`: 2, a NumPy scalar or an array in C order without gaps; 1, axes in C order, perhaps with gaps or
+    broadcast (what is computed from it entry by entry is in C order); 0, unknown.
+    """
+
+    rule: Callable[..., Any]
+    args: tuple[Node, ...]
+    shape: Any
+    dtype: Any
+    order: int = 0
+    errors: Any = None
+
+
+LARGE = 4096  # entries from which on the values computed from an array are put off
+
+
 class Node:
     """A primitive applied to nodes; immutable. `index` grows with creation, so it orders any set of
-    nodes topologically. `value` is the concrete value seen while tracing (None in a loaded graph).
+    nodes topologically. `value` is the concrete value seen while tracing (None in a loaded graph), computed when it is
+    first read where it was given as `Later`. `late`: values computed from this one should be.
 
     For a CONST leaf, `value` is the constant (a Python scalar stays one: it does not promote), and
     `origin` the user's own array it was copied from, which the graph reads by pointer.
     `live` says whether the value depends on anything a derivative could be taken with respect to.
     """
 
-    __slots__ = ("args", "dtype", "index", "live", "origin", "params", "prim", "shape", "site", "value")
+    __slots__ = ("_value", "args", "dtype", "index", "late", "live", "origin", "params", "prim", "shape", "site")
 
     def __init__(
         self,
@@ -76,14 +98,49 @@ class Node:
         site: Site | None = None,
         origin: np.ndarray | None = None,
     ) -> None:
-        self.prim, self.args, self.params, self.value, self.site, self.origin = prim, args, params, value, site, origin
+        self.prim, self.args, self.params, self._value, self.site, self.origin = prim, args, params, value, site, origin
         self.index = next(_clock)
         self.live = prim is INPUT or prim.name == "identity" or any(a.live for a in args)
-        self.shape, self.dtype = _signature(value)
+        if type(value) is Later:
+            self.shape, self.dtype, self.late = value.shape, value.dtype, True
+        else:
+            self.shape, self.dtype = _signature(value)
+            self.late = type(value) is np.ndarray and value.size >= LARGE
+
+    @property
+    def value(self) -> Any:
+        if type(self._value) is Later:
+            _compute(self)
+        return self._value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._value = value
+
+    @property
+    def later(self) -> Later | None:
+        """The value as long as it is put off."""
+        return self._value if type(self._value) is Later else None
 
     def __repr__(self) -> str:
         inner = ", ".join(f"%{a.index}" for a in self.args)
         return f"%{self.index} = {self.prim}({inner}) : {self.dtype}{list(self.shape)}"
+
+
+def _compute(node: Node) -> None:
+    """Compute a value that was put off, and those it depends on first: no recursion, however long the chain."""
+    todo: set[Node] = set()
+    stack = [node]
+    while stack:
+        n = stack.pop()
+        if n not in todo and (later := n.later):
+            todo.add(n)
+            stack += later.args
+    for n in sorted(todo, key=lambda n: n.index):
+        if later := n.later:  # another thread may have computed it
+            with np.errstate(**(later.errors or {})):
+                value = later.rule(*[a.value for a in later.args])
+            n._value, n.late = value, type(value) is np.ndarray and value.size >= LARGE
 
 
 def _signature(value: Any) -> tuple[Any, Any]:
@@ -160,6 +217,7 @@ class Graph:
     nodes: tuple[Node, ...] = field(init=False)
 
     readings: ClassVar[dict[str, Callable[..., Any]]] = {}
+    rooms: ClassVar[dict[str, str]] = {}  # readings that load when they are first asked for: name -> room of cauchy.read
 
     def __post_init__(self) -> None:
         roots = (*self.inputs, *self.outputs, *(g.node for g in self.guards))
@@ -172,12 +230,14 @@ class Graph:
         return f
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in self.rooms and name not in self.readings:
+            importlib.import_module(f"cauchy.read.{self.rooms[name]}")
         if name in self.readings:
             return self.readings[name].__get__(self)
-        raise AttributeError(f"a Graph has no attribute or reading {name!r}; it has {sorted(self.readings)}")
+        raise AttributeError(f"a Graph has no attribute or reading {name!r}; it has {sorted(self.readings | self.rooms)}")
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self.readings]
+        return [*super().__dir__(), *(self.readings | self.rooms)]
 
     def number(self) -> dict[Node, int]:
         """Position of each node in evaluation order: its name in print and on disk."""
@@ -195,10 +255,11 @@ class Graph:
             elif n.prim is CONST:
                 what = np.array2string(np.asarray(n.value), threshold=4, edgeitems=2).replace("\n", "")
             else:
-                params = [f"{k}={v}" for k, v in n.params.items()]
+                params = [f"{k}={v.name if isinstance(v, Graph) else v}" for k, v in n.params.items()]
                 what = f"{n.prim}({', '.join([f'%{at[a]}' for a in n.args] + params)})"
             kind = ", ".join(f"{d}{list(s)}" for s, d in _parts(n))
             lines.append(f"  %{i:<{width}} = {what:<40} {kind:<16} {n.site or ''}".rstrip())
+            lines += [f"    {s}" for v in n.params.values() if isinstance(v, Graph) for s in str(v).split("\n")]
         lines += [f"  guard %{at[g.node]} == {g.outcome}  {g.site or ''}".rstrip() for g in self.guards]
         return "\n".join([*lines, f"  return {', '.join(f'%{at[n]}' for n in self.outputs)}"])
 
@@ -238,7 +299,10 @@ class Graph:
             if d["prim"] not in table:
                 raise CauchyError(f"the saved graph uses an unknown primitive `{d['prim']}`")
             args = tuple(nodes[i] for i in d["args"])
-            params = {k: _decode(v) for k, v in d["params"].items()}
+            params = {
+                k: cls.from_data(v["graph"], primitives) if isinstance(v, dict) and "graph" in v else _decode(v)
+                for k, v in d["params"].items()
+            }
             site = Site(*d["site"]) if d["site"] else None
             n = Node(table[d["prim"]], args, params, _decode(d["value"]) if "value" in d else None, site)
             parts = [(tuple(s), np.dtype(t)) for s, t in d["kind"]]
@@ -254,11 +318,7 @@ class Graph:
 
     def digest(self) -> str:
         """A hash of what the graph computes: equal for equal programs, whatever their source lines."""
-        data = self.to_data()
-        for n in data["nodes"]:
-            del n["site"]
-        data["guards"] = [g[:2] for g in data["guards"]]
-        del data["name"], data["names"]
+        data = _nameless(self.to_data())
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
     def __eq__(self, other: object) -> bool:
@@ -270,6 +330,19 @@ class Graph:
 
 def _parts(n: Node) -> list[tuple[tuple[int, ...], np.dtype[Any]]]:
     return list(zip(n.shape, n.dtype, strict=True)) if isinstance(n.dtype, tuple) else [(n.shape, n.dtype)]
+
+
+def _nameless(data: dict[str, Any]) -> dict[str, Any]:
+    """The data of a graph, and of the graphs in it, without what the user called things and where they stood."""
+    for n in data["nodes"]:
+        del n["site"]
+        n["params"] = {
+            k: {"graph": _nameless(v["graph"])} if isinstance(v, dict) and "graph" in v else v
+            for k, v in n["params"].items()
+        }
+    data["guards"] = [g[:2] for g in data["guards"]]
+    del data["name"], data["names"]
+    return data
 
 
 def _encode(v: Any) -> Any:
@@ -293,6 +366,8 @@ def _encode(v: Any) -> Any:
             return {"slice": [_encode(x) for x in (v.start, v.stop, v.step)]}
         case np.dtype():
             return {"dtype": v.str}
+        case Graph():
+            return {"graph": v.to_data()}
         case _ if v is Ellipsis:
             return {"ellipsis": None}
     raise CauchyError(

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.linalg
 from scipy import special
 
+import cauchy
 from cauchy import ops as P
 from cauchy.graph import Primitive
 
@@ -312,6 +313,24 @@ _SQUARES = [(1, 1), (3, 3), (2, 3, 3)]
 _TALL = [(3, 3), (3, 2), (3, 1), (2, 3, 2)]
 _WIDE = [(2, 3), (1, 3), (2, 2, 3)]
 
+
+def _round(w: Any, s: Any, x: Any) -> tuple[Any, Any]:
+    """One round of a loop: the new carry, and an output."""
+    return np.tanh(w @ s) + x, s[0] * x
+
+
+def _turned(x: Any, k: Any) -> tuple[Any, Any]:
+    return x * k, np.sin(x)
+
+
+def _grown(x: Any, k: Any) -> tuple[Any, Any]:
+    return x + k, np.exp(x) * k
+
+
+_ROUND = cauchy.trace(_round, np.ones((2, 2)), np.ones(2), np.ones(2))
+_SIDES = {"on_true": cauchy.trace(_turned, np.ones(3), 1.0), "on_false": cauchy.trace(_grown, np.ones(3), 1.0)}
+_own = np.random.default_rng(3)
+
 STRUCTURAL: dict[str, list[Sample]] = {
     "identity": _all([((2, 3),), ((),)]),
     **{
@@ -346,6 +365,15 @@ STRUCTURAL: dict[str, list[Sample]] = {
     ],
     "take_along_axis": [Sample((_r(3, 2), _index), {"axis": 0}), Sample((_r(2, 3), _index), {"axis": -1})],
     "scatter_along_axis": [Sample((_r(2, 2), _index), {"axis": 0, "shape": (3, 2)})],
+    # control
+    "scan": [
+        Sample(
+            (_own.normal(size=(2, 2)), _own.normal(size=2), _own.normal(size=(n, 2))),
+            {"body": _ROUND, "consts": 1, "carry": 1, "length": n, "reverse": reverse},
+        )
+        for n, reverse in ((1, False), (4, True), (10, False))
+    ],
+    "cond": [Sample((np.bool_(yes), _own.normal(size=3), 1.5), _SIDES) for yes in (True, False)],
     # shape
     "reshape": [Sample((_r(2, 3),), {"shape": s}) for s in ((6,), (3, -1), (1, 2, 3))]
     + [Sample((_r(1, 1),), {"shape": ()})],
@@ -444,6 +472,7 @@ WAIVED = {
     "stop_gradient": "its derivative is 0 by definition",
     "item": "it picks from a tuple; every primitive with several outputs passes through it",
     "custom": "its value and its derivative are the user's",
+    "while_loop": "it goes forward only; tests/test_control.py tries it",
 }
 
 
@@ -467,7 +496,16 @@ def _scattered(v: Any, indices: Any, *, axis: int, shape: tuple[int, ...]) -> An
     return out
 
 
+def _looped(w: Any, s: Any, xs: Any, *, length: int, reverse: bool, **how: Any) -> tuple[Any, Any]:
+    ys = np.zeros_like(xs)
+    for i in reversed(range(length)) if reverse else range(length):
+        s, ys[i] = _round(w, s, xs[i])
+    return s, ys
+
+
 REFERENCE: dict[str, Callable[..., Any]] = {
+    "scan": _looped,
+    "cond": lambda pred, *xs, **sides: (_turned if pred else _grown)(*xs),
     "identity": lambda x: x,
     "clip": np.clip,
     "where": np.where,

@@ -9,6 +9,7 @@ integers are differentiated as float64. Everything nests: grad of grad of ....
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -16,15 +17,17 @@ import numpy as np
 
 from .. import ops as P
 from ..errors import ShapeError, TraceError
-from ..graph import Node
-from ..read.derive import pull, push
+from ..graph import Node, reachable
+from ..read.derive import pull, push, wrap_zero
 from ..tracer import Array, as_array, call, check_input, is_traced, outputs_of, recording, wrap
 from ..tracer.array import boxed
+from ..tracer.body import scanned
 from ..tracer.context import constant, record, state, user_site
 from ..tracer.tree import leaves, map_leaves, rebuild
 
 Function = Callable[..., Any]
 Argnums = int | Sequence[int]
+Mode = Literal["forward", "reverse"] | None
 
 
 class _Run:
@@ -235,11 +238,12 @@ def _matching(tree: Any, like: Sequence[Array], what: str, whose: str) -> list[A
     return out
 
 
-def jacobian(f: Function, argnums: Argnums = 0, *, mode: Literal["forward", "reverse"] | None = None) -> Function:
+def jacobian(f: Function, argnums: Argnums = 0, *, mode: Mode = None) -> Function:
     """The matrix of all partial derivatives: shape `f(x).shape + x.shape`, row = output, column = input.
 
-    `mode` is forward (a pass per input entry) or reverse (a pass per output entry); by default
-    whichever takes fewer. For trees: the tree of the value, at each leaf the tree of the arguments.
+    `mode` is forward (the changes with all input entries in one pass) or reverse (the sensitivities of all output
+    entries in one pass); by default the one with fewer entries. For trees: the tree of the value, at each leaf the
+    tree of the arguments.
 
     >>> import numpy as np, cauchy
     >>> cauchy.jacobian(lambda v: np.stack([2 * v[0] * v[1], v[0] ** 2 * v[1]]))(np.array([1.0, 2.0]))
@@ -262,40 +266,71 @@ def jacobian(f: Function, argnums: Argnums = 0, *, mode: Literal["forward", "rev
     return g
 
 
-def _basis(shape: tuple[int, ...], dtype: Any, k: int) -> Array:
-    e = np.zeros(shape, dtype)
-    e.flat[k] = 1
-    return wrap(constant(e if shape else e[()]))
+PASS_BYTES = 2**28  # what the values of one pass over a basis may take; beyond, it goes in several
 
 
-def _stacked(parts: list[Any], shape: tuple[int, ...], axis: int, dtype: Any) -> Array:
-    if not parts:
-        return wrap(constant(np.zeros(shape, dtype)))
-    return P.reshape(np.stack(parts, axis=axis), shape=shape)
+def _over_basis(found: list[Array | None], seed: Node, mark: int) -> list[Array | None]:
+    """What was found with `seed` as tangent or cotangent, for every entry of a basis in its place, along a first axis.
+
+    All entries at once, or a loop over parts of the basis where that would need too much memory.
+    `mark`: the number of guards before the seed was used.
+    """
+    from ..read.batch import Basis, replay  # loaded with the first matrix of derivatives
+
+    guards, size = state.guards[mark:], math.prod(seed.shape)
+    roots = [*(x.node for x in found if x is not None), *(g.node for g in guards)]
+    live = {seed}
+    for n in reachable(roots, after=seed.index - 1):
+        if any(a in live for a in n.args):
+            live.add(n)
+    state.guards[mark:] = [g for g in guards if g.node not in live]
+    guards = [g for g in guards if g.node in live]
+    # what does not depend on the seed is linear in it all the same: it is zero
+    wanted = list(dict.fromkeys(x.node for x in found if x is not None and x.node in live))
+    rounds = -(-size * sum(math.prod(n.shape) * n.dtype.itemsize for n in live if n.prim.outputs == 1) // PASS_BYTES)
+    if rounds <= 1 or guards:
+        many = replay(wanted, {seed: Basis(seed.shape, seed.dtype)}, guards)
+    else:
+        step = -(-size // rounds)
+        index = np.minimum(np.arange(-(-size // step) * step), size - 1).reshape(-1, step)  # the last entry fills up
+        part = lambda _, x: ((), replay(wanted, {seed: Basis(seed.shape, seed.dtype, x[0])}))
+        parts = scanned(part, (), [constant(index)], len(index), False)
+        many = [P.reshape(v, shape=(index.size, *v.shape[2:]))[:size] for v in parts]
+    of = dict(zip(wanted, many, strict=True))
+    return [None if x is None else of.get(x.node) for x in found]
+
+
+def _block(x: Array | None, shape: tuple[int, ...], dtype: Any) -> Array:
+    return (
+        wrap(constant(np.zeros(shape, dtype) if shape else dtype.type(0))) if x is None else P.reshape(x, shape=shape)
+    )
 
 
 def _rows(run: _Run) -> list[list[Array]]:
     """Reverse mode: for each output leaf, the blocks of derivatives with respect to the varied leaves."""
     blocks = []
     for o in run.out:
-        rows: list[list[Array]] = []
-        for k in range(o.size):
-            seeds = [_basis(o.shape, o.dtype, k) if p is o else None for p in run.out]
-            rows.append(run.pulled(seeds))
-        blocks.append([_stacked([r[i] for r in rows], o.shape + n.shape, 0, n.dtype) for i, n in enumerate(run.wrt)])
+        found: list[Array | None] = [None] * len(run.wrt)
+        if o.size and o.dtype.kind == "f":
+            mark, seed = len(state.guards), wrap(record(P.identity, (wrap_zero(o.node),), {}))
+            found = _over_basis(pull({o.node: seed}, run.wrt), seed.node, mark)
+        blocks.append([_block(r, o.shape + n.shape, n.dtype) for r, n in zip(found, run.wrt, strict=True)])
     return blocks
 
 
 def _columns(run: _Run) -> list[list[Array]]:
-    """Forward mode: the same blocks, column by column."""
-    outs = [o.node for o in run.out]
-    found: list[list[list[Array]]] = [[] for _ in run.wrt]
-    for i, n in enumerate(run.wrt):
-        for k in range(wrap(n).size):
-            dots = push(outs, {n: _basis(n.shape, n.dtype, k)})
-            found[i].append([d if d is not None else _zeros_float(o) for d, o in zip(dots, run.out, strict=True)])
+    """Forward mode: the same blocks, from the changes of the outputs with each varied leaf."""
+    from ..read.batch.vocabulary import move
+
+    columns = []
+    for n in run.wrt:
+        found: list[Array | None] = [None] * len(run.out)
+        if math.prod(n.shape):
+            mark, seed = len(state.guards), wrap(record(P.identity, (wrap_zero(n),), {}))
+            found = _over_basis(push([o.node for o in run.out], {n: seed}), seed.node, mark)
+        columns.append([None if d is None else move(d, 0, -1) for d in found])
     return [
-        [_stacked([c[j] for c in found[i]], o.shape + n.shape, -1, o.dtype) for i, n in enumerate(run.wrt)]
+        [_block(columns[i][j], o.shape + n.shape, _zeros_float(o).dtype) for i, n in enumerate(run.wrt)]
         for j, o in enumerate(run.out)
     ]
 
@@ -303,7 +338,7 @@ def _columns(run: _Run) -> list[list[Array]]:
 def hessian(f: Function, argnums: int = 0) -> Function:
     """The matrix of second derivatives of a function with one number as value: shape `x.shape + x.shape`.
 
-    Forward over reverse: one gradient, differentiated along each input entry.
+    Forward over reverse: one gradient, differentiated along all input entries in one pass.
 
     >>> import numpy as np, cauchy
     >>> cauchy.hessian(lambda v: v[0] ** 2 + v[1] ** 3)(np.array([2.0, 3.0]))
@@ -365,8 +400,6 @@ def derivative(f: Function, order: int = 1) -> Function:
 
 def _require_elementwise(x: Node, outputs: list[Node], f: Function) -> None:
     """Read off the graph that entry i of each output depends on entry i of x alone."""
-    from ..graph import reachable
-
     live = {x}
     for n in reachable(outputs, after=x.index - 1):
         if n is not x and any(a in live for a in n.args):

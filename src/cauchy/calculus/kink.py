@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .. import ops as P
 from ..errors import ShapeError, Site
-from ..graph import Graph, Node
+from ..graph import Graph, Node, interpret
 from ..proof import Result
 from ..read.derive import kinks
+from ..read.value import value as evaluate
+from ..read.value.control import rounds
 from ..tracer import check_input, trace
 from .differentiate import derivative, grad
 
@@ -78,15 +82,22 @@ def _close(a: Any, b: Any) -> bool:
 
 def on_edge(graph: Graph) -> tuple[Kink, ...]:
     """The recorded operations that sit on an edge at the traced point and depend on an input."""
-    found: dict[tuple[str, Site | None], int] = {}
+    found: Counter[tuple[str, Site | None]] = Counter()
     with np.errstate(all="ignore"):
-        for n in graph.nodes:
-            if n.live and n.prim in kinks.at and _real(n):
-                count = int(np.sum(kinks.at[n.prim](*(a.value for a in n.args), **n.params)))
-                if count:
-                    key = (n.prim.name, n.site)
-                    found[key] = found.get(key, 0) + count
+        _count(graph, {n: n.value for n in graph.nodes}, found)
     return tuple(Kink(name, site, count) for (name, site), count in found.items())
+
+
+def _count(graph: Graph, values: Mapping[Node, Any], found: Counter[tuple[str, Site | None]]) -> None:
+    """Count the operations on an edge, and those of the bodies of loops in every round."""
+    for n in graph.nodes:
+        if n.live and n.prim in kinks.at and _real(n):
+            count = int(np.sum(kinks.at[n.prim](*(values[a] for a in n.args), **n.params)))
+            if count:
+                found[n.prim.name, n.site] += count
+        elif n.live and n.prim in (P.scan, P.cond, P.while_loop):
+            for body, inputs in rounds(n, [values[a] for a in n.args]):
+                _count(body, interpret(evaluate, body, inputs), found)
 
 
 def _real(n: Node) -> bool:

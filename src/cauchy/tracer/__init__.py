@@ -15,13 +15,25 @@ from .. import ops as P
 from ..errors import CauchyError, Site, TraceError
 from ..graph import INPUT, Graph, Node
 from .array import Array, apply, as_array, contains_traced, is_traced, plain, wrap
-from .context import _LIBRARIES, _OURS, recording, same_bits, state
+from .context import _LIBRARIES, _OURS, owner_of, recording, same_bits, state
 from .data import says_dot, seen
 from .rescue import generators, random_state, rescued
 from .tree import leaves, map_leaves, rebuild
 from .ufuncs import DETACHED, REATTACH
 
-__all__ = ["Array", "apply", "as_array", "call", "is_traced", "load", "outputs_of", "recording", "trace", "wrap"]
+__all__ = [
+    "Array",
+    "apply",
+    "as_array",
+    "call",
+    "is_traced",
+    "load",
+    "outputs_of",
+    "parameter_names",
+    "recording",
+    "trace",
+    "wrap",
+]
 
 
 def check_input(x: Any, name: str, *, real: bool = False) -> Any:
@@ -48,6 +60,8 @@ def check_input(x: Any, name: str, *, real: bool = False) -> Any:
         )
     if real and kind in "iu":
         a = a.astype(np.float64)
+    if not a.dtype.isnative:  # what NumPy's functions make of it is native
+        a = a.astype(a.dtype.newbyteorder("="))
     return a if a.ndim else a[()]
 
 
@@ -121,6 +135,7 @@ def outputs_of(out: Any, f: Any) -> list[Array]:
             found.append(as_array(check_input(x, f"`{getattr(f, '__name__', 'f')}` returned{path or ''}:")))
     if not found:
         raise TraceError(f"`{getattr(f, '__name__', 'f')}` returned nothing", fix="return a number or an array")
+    owner_of(x.node for x in found)
     return found
 
 
@@ -147,7 +162,7 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
             names.append(name + path)
             return wrap(node)
 
-        labels = _parameter_names(f, len(args))
+        labels = parameter_names(f, len(args))
         traced = tuple(
             rebuild(a, iter([enter(p, x, n) for p, x in leaves(a)])) for a, n in zip(args, labels, strict=True)
         )
@@ -178,7 +193,7 @@ def load(path: str | Path) -> Graph:
         raise CauchyError(f"{path} is not a saved graph", why=f"{type(e).__name__}: {e}") from None
 
 
-def _parameter_names(f: Any, count: int) -> list[str]:
+def parameter_names(f: Any, count: int) -> list[str]:
     code = getattr(getattr(f, "__func__", f), "__code__", None)
     known = list(code.co_varnames[: code.co_argcount]) if code else []
     if hasattr(f, "__self__"):

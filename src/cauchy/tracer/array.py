@@ -18,7 +18,8 @@ import numpy as np
 
 from .. import ops as P
 from ..graph import Node, Primitive
-from .context import constant, guard, record, refusal
+from .context import constant, guard, record, refusal, state
+from .later import like
 from .methods import InPlace, Methods
 
 
@@ -117,8 +118,8 @@ class Array(Methods):
         return self._plain
 
     def _plain(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        if self.node.live:
-            guard(self.node, self.value)  # integers carry no derivative, but another input may give others
+        if self.node.live or state.keep:
+            self._leave()  # integers carry no derivative, but another input may give others
         return np.array(self.value, dtype=dtype)
 
     @property
@@ -127,7 +128,8 @@ class Array(Methods):
         return self._pretend()
 
     def _pretend(self) -> type:
-        return type(self.value) if not isinstance(self.value, np.ndarray) else self.value.dtype.type
+        n = self.node
+        return n.dtype.type if n.later or isinstance(n.value, np.ndarray) else type(n.value)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -159,7 +161,7 @@ class Array(Methods):
 
     @property
     def strides(self) -> tuple[int, ...]:
-        return np.asarray(self.value).strides
+        return np.asarray(like(self.node)).strides
 
     @property
     def flags(self) -> Any:
@@ -172,7 +174,7 @@ class Array(Methods):
 
     def __bool__(self) -> bool:
         outcome = bool(self.value)
-        guard(self.node, outcome)
+        guard(self.node if self.dtype.kind == "b" else P.not_equal(self, 0).node, outcome)
         return outcome
 
     def __index__(self) -> int:
@@ -206,8 +208,15 @@ class Array(Methods):
         """Whether the value depends on no input, and so may leave the trace; where it came from may change: a guard."""
         if self.node.live:
             return False
-        guard(self.node, self.value)
+        self._leave()
         return True
+
+    def _leave(self) -> None:
+        """The value leaves the trace: a guard. A kept graph tells the zeros apart too."""
+        guard(self.node, self.value)
+        if state.keep and self.dtype.kind == "f" and not np.all(self.value):
+            sign = P.signbit(self).node
+            guard(sign, sign.value)
 
     def __float__(self) -> float:
         if not self._constant():
@@ -261,13 +270,18 @@ class Array(Methods):
         return self
 
     def __repr__(self) -> str:
-        return f"Array({self.value!r})"
+        return f"Array({self._told()!r})"
 
     def __str__(self) -> str:
-        return str(self.value)
+        return str(self._told())
 
     def __format__(self, spec: str) -> str:
-        return format(self.value, spec)
+        return format(self._told(), spec)
+
+    def _told(self) -> Any:
+        if state.keep:
+            self._leave()  # a kept graph must not remember a text of other values
+        return self.value
 
     def __copy__(self) -> Array:
         return wrap(self.node)
@@ -318,6 +332,41 @@ class NDArray(Cell):
     def writeable(self) -> bool:
         # a broadcast view has entries that share memory: NumPy refuses to write, so do we
         return self._view is None or (self._node.prim is not P.broadcast_to and self._view.base.writeable)
+
+
+class Held(NDArray):
+    """A captured array as a traced constant: what is read from it is recorded. It is never written to."""
+
+    __slots__ = ()
+
+    @property
+    def writeable(self) -> bool:
+        return False
+
+    def _assign(self, new: Array) -> None:
+        self._fail("a captured array is written to", why="the graph of a trace changes nothing outside of it")
+
+
+class HeldCell(Cell):
+    """The same for an array without axes."""
+
+    __slots__ = ()
+
+    @property
+    def writeable(self) -> bool:
+        return False
+
+    _assign = Held._assign
+
+
+def holdable(x: np.ndarray) -> bool:
+    """Whether a captured array can be a traced constant."""
+    return type(x) is np.ndarray and x.dtype.kind in "fiub" and (x.dtype.kind != "f" or x.dtype.itemsize in (4, 8))
+
+
+def held(x: np.ndarray) -> Array:
+    """A captured array as a traced constant, which the graph reads by pointer."""
+    return (Held if x.ndim else HeldCell)(constant(x))
 
 
 def wrap(node: Node, view: View | None = None) -> Any:
@@ -375,7 +424,7 @@ def lift_objects(x: np.ndarray) -> Any:
         inner = x[()]
         return inner if is_traced(inner) else wrap(lift(inner))
     parts = [as_array(v) for v in x.ravel()]
-    dtype = np.result_type(*[p.value for p in parts])
+    dtype = np.result_type(*[like(p.node) for p in parts])
     flat = [P.reshape(p if p.dtype == dtype else P.astype(p, dtype=dtype), shape=(1, *p.shape)) for p in parts]
     return P.reshape(P.concatenate(*flat, axis=0), shape=x.shape + parts[0].shape)
 
@@ -410,7 +459,7 @@ def _stack(xs: Any) -> Array:
             why="NumPy would make an array of objects",
             fix="pad the rows, or np.concatenate them",
         )
-    dtype = np.result_type(*[p.value for p in parts])
+    dtype = np.result_type(*[like(p.node) for p in parts])
     return P.concatenate(
         *[P.reshape(p if p.dtype == dtype else P.astype(p, dtype=dtype), shape=(1, *p.shape)) for p in parts], axis=0
     )

@@ -11,7 +11,7 @@ import os
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ import numpy as np
 from ..errors import Site, TraceError
 from ..graph import CONST, Guard, Node, Primitive
 from ..read.value import value as VALUE
+from .later import postponed
 
 NODE_LIMIT = 2_000_000
 
@@ -40,9 +41,22 @@ class _State(threading.local):
     table: dict[Any, Node] | None = None
     count: int = 0
     refused: TraceError | None = None
+    keep: bool = False  # the graph will run again: whatever leaves the trace as a number or text is a guard
+    shown: list[tuple[Any, tuple[Any, ...]]] | None = None  # captured arrays are traced: containers lent, their entries
+    bodies: int = 0  # bodies of loops and branches traced so far: the last one's number
+    open: tuple[int, ...] = ()  # the numbers of those being traced, innermost last
+    floor: int = 0  # the innermost branch being traced: all nodes made now belong to it
+    owner: dict[int, int]  # node index -> the innermost body whose inputs it depends on
+
+    def __init__(self) -> None:
+        self.guards, self.owner = [], {}
 
 
 state = _State()
+
+# The number of threads in a trace: native code answers no call while there is one, since the call may belong to it.
+ACTIVE = np.zeros(1, np.int64)
+_COUNT = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -51,12 +65,17 @@ def recording() -> Iterator[_State]:
     outer = state.depth
     if outer == 0:
         state.guards, state.table, state.count, state.refused = [], {}, 0, None
+        state.bodies, state.owner = 0, {}
+        with _COUNT:
+            ACTIVE[0] += 1
     state.depth = outer + 1
     try:
         yield state
     finally:
         state.depth = outer
         if outer == 0:
+            with _COUNT:
+                ACTIVE[0] -= 1
             state.guards, state.table, state.site, state.refused = [], None, None, None
 
 
@@ -97,15 +116,23 @@ def refusal(what: str, *, why: str = "", fix: str = "") -> TraceError:
 
 
 def record(prim: Primitive, args: tuple[Node, ...], params: dict[str, Any]) -> Node:
-    """The node of a primitive applied to nodes, its value computed by NumPy; an equal one is reused."""
+    """The node of a primitive applied to nodes, its value computed by NumPy or put off; an equal one is reused."""
     table = state.table
     key = None
+    owner = owner_of(args) if state.bodies else 0
     if table is not None and prim.family != "control":
         key = (prim, args, _hashable(tuple(params.items())) if params else None)
         node = table.get(key)
         if node is not None:
             return node
-    node = Node(prim, args, params, VALUE[prim](*[a.value for a in args], **params), user_site())
+    value: Any = None
+    if prim.family == "control" or any([a.late for a in args]):
+        value = postponed(prim, args, params)
+    if value is None:
+        value = VALUE[prim](*[a.value for a in args], **params)
+    node = Node(prim, args, params, value, user_site())
+    if owner:
+        state.owner[node.index] = owner
     if table is not None:
         if key is not None:
             table[key] = node
@@ -119,6 +146,24 @@ def record(prim: Primitive, args: tuple[Node, ...], params: dict[str, Any]) -> N
                 " for a plain array X, X @ w is one operation where X.dot(w) may be one per entry",
             )
     return node
+
+
+def owner_of(args: Iterable[Node]) -> int:
+    """The innermost open body (of a loop or branch) that a node over these belongs to; 0: none.
+
+    What belongs to a body that is no longer being traced is the value of one round: it means nothing outside.
+    """
+    found = state.floor
+    for a in args:
+        owner = state.owner.get(a.index, 0)
+        if owner and owner not in state.open:
+            raise refusal(
+                "a value made inside the body of a loop or branch is used outside of it",
+                why="it is the value of one round, kept in a list, an attribute, or an array written to in the body",
+                fix="return it from the body: as part of the carry, or as an output of cauchy.scan",
+            )
+        found = max(found, owner)
+    return found
 
 
 def constant(x: Any) -> Node:
@@ -157,6 +202,12 @@ def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
 
 def guard(node: Node, outcome: Any) -> None:
     """Record that Python decided something on a traced value."""
+    if node.index in state.owner and node.live:
+        raise refusal(
+            "Python decides on a traced value inside the body of a loop or branch",
+            why="the decision could come out otherwise in another round, and the body is recorded once",
+            fix="np.where(condition, a, b) or cauchy.cond(condition, on_true, on_false)",
+        )
     if state.depth:
         state.guards.append(Guard(node, outcome, user_site()))
 

@@ -10,6 +10,7 @@ import numpy as np
 from .. import ops as P
 from .array import Array, View, as_array, is_traced, wrap
 from .context import guard, refusal
+from .later import shares
 
 
 def split_key(x: Array, key: Any) -> tuple[list[Any], tuple[Any, ...]]:
@@ -31,7 +32,7 @@ def split_key(x: Array, key: Any) -> tuple[list[Any], tuple[Any, ...]]:
             static.append(int(k))
         else:
             a: Any = as_array(k) if is_traced(k) or not isinstance(k, np.ndarray) or k.dtype.kind == "O" else k
-            if np.size(a.value if is_traced(a) else a) == 0 and isinstance(k, (list, tuple)):
+            if a.size == 0 and isinstance(k, (list, tuple)):
                 a = np.zeros(np.shape(k), np.intp)
             if a.dtype.kind == "b":
                 if is_traced(a):
@@ -62,7 +63,7 @@ def getitem(x: Array, key: Any) -> Array:
 def view(base: Array, get: Callable[[Array], Array], put: Callable[[Array, Array], Array]) -> Array:
     """`get(base)`, tied to `base` where NumPy's result shares its memory and can be written to."""
     out = get(base)
-    if out.ndim and isinstance(base.value, np.ndarray) and np.may_share_memory(out.value, base.value):
+    if out.ndim and shares(out.node, base.node):
         return wrap(out.node, View(base, get, put))
     return out
 

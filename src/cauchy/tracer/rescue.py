@@ -14,6 +14,7 @@ from __future__ import annotations
 import builtins
 import dis
 import functools
+import inspect
 import math
 import random
 import types
@@ -25,7 +26,7 @@ import scipy.linalg
 import scipy.special
 
 from .. import ops as P
-from .array import as_array, boxed, contains_traced, is_traced, wrap
+from .array import as_array, boxed, contains_traced, held, holdable, is_traced, wrap
 from .context import _LIBRARIES, _OURS, constant, refusal, state
 from .data import cells, names_in, says_dot, seen
 from .functions.registry import FUNCTIONS
@@ -397,6 +398,7 @@ class World:
         self.dots = dots
         self.globals: dict[int, Globals] = {}
         self.functions: dict[int, tuple[Any, types.FunctionType]] = {}
+        self.copies: dict[int, tuple[Any, Any]] = {}
 
     def replaced(self, value: Any) -> Any:
         """What a captured value means inside the trace; the value itself if nothing changes."""
@@ -406,14 +408,46 @@ class World:
             return FUNCTIONS_BY_ID[id(value)]
         if isinstance(value, types.FunctionType):
             return self.function(value)
+        if state.shown is not None:
+            return self.shown(value)
         return seen(value) if self.dots else value
+
+    def shown(self, value: Any) -> Any:
+        """For a graph that is kept: captured arrays as traced constants, in copies of the containers that hold them."""
+        kind = type(value)
+        if kind is np.ndarray and holdable(value):
+            return self.copies.setdefault(id(value), (value, held(value)))[1]
+        if kind is types.MethodType and isinstance(value.__func__, types.FunctionType):
+            return types.MethodType(self.function(value.__func__), value.__self__)
+        if kind is functools.partial:
+            keywords = {k: self.replaced(v) for k, v in value.keywords.items()}
+            return functools.partial(self.replaced(value.func), *map(self.replaced, value.args), **keywords)
+        if kind not in (tuple, list, dict):
+            return value
+        if id(value) in self.copies:
+            copy = self.copies[id(value)][1]
+            if copy is None:
+                raise refusal("a captured tuple holds itself")
+            return copy
+        copy: Any = None if kind is tuple else kind()
+        self.copies[id(value)] = value, copy
+        if kind is dict:
+            copy.update((k, self.replaced(v)) for k, v in value.items())
+        elif kind is list:
+            copy.extend(map(self.replaced, value))
+        else:
+            copy = tuple(map(self.replaced, value))
+            self.copies[id(value)] = value, copy
+        if kind is not tuple and state.shown is not None:
+            state.shown.append((copy, entries(copy)))
+        return copy
 
     def function(self, f: types.FunctionType) -> types.FunctionType:
         """The same code over other globals and cells; f itself where it must run in its own."""
         if id(f) in self.functions:
             return self.functions[id(f)][1]
         code = f.__code__
-        if code.co_filename.startswith(_OURS + _LIBRARIES) or _writes_outside(code):
+        if code.co_filename.startswith(_OURS + _LIBRARIES) or writes_outside(code):
             return f
         space = self.globals.setdefault(id(f.__globals__), Globals(f.__globals__))
         new = self._copy(f, space, f.__closure__)  # known before its cells: functions capture each other
@@ -422,15 +456,17 @@ class World:
         for name in names_in(code):
             if name not in space and name in f.__globals__:
                 value = self.replaced(f.__globals__[name])
-                if value is not f.__globals__[name]:
+                if value is not f.__globals__[name] or name in class_names(code):
                     space[name] = value
         return new
 
     def _copy(self, f: types.FunctionType, space: Globals, cells: Any) -> types.FunctionType:
         new = types.FunctionType(f.__code__, space, f.__name__, f.__defaults__, cells)
         new.__kwdefaults__, new.__qualname__, new.__module__ = f.__kwdefaults__, f.__qualname__, f.__module__
-        new.__dict__.update(f.__dict__)
+        new.__dict__ = f.__dict__  # the same one: what the code writes there is written
         self.functions[id(f)] = (f, new)
+        if state.shown is not None:
+            new.__defaults__, new.__kwdefaults__ = self.shown(f.__defaults__), self.shown(f.__kwdefaults__)
         return new
 
     def _cell(self, cell: types.CellType) -> types.CellType:
@@ -440,6 +476,19 @@ class World:
             return cell
         new = self.replaced(inside)
         return cell if new is inside else types.CellType(new)
+
+
+@functools.lru_cache(maxsize=4096)
+def class_names(code: types.CodeType) -> frozenset[str]:
+    """Names in bodies of classes that the code defines: there CPython looks up globals as in a plain dict."""
+    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    own = code.co_names if not code.co_flags & inspect.CO_OPTIMIZED else ()
+    return frozenset(own).union(*map(class_names, inner))
+
+
+def entries(container: Any) -> tuple[Any, ...]:
+    """The entries of a list, or the keys and values of a dict, alternating."""
+    return tuple(x for item in container.items() for x in item) if isinstance(container, dict) else tuple(container)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -457,7 +506,7 @@ def _stores(code: types.CodeType) -> frozenset[str]:
     return frozenset(names & {"*", *code.co_freevars})
 
 
-def _writes_outside(code: types.CodeType) -> bool:
+def writes_outside(code: types.CodeType) -> bool:
     """Whether the code assigns globals or enclosing variables: then it must run in its own world."""
     return bool(_stores(code))
 
@@ -470,7 +519,10 @@ def rescued(f: Callable[..., Any]) -> Callable[..., Any]:
     if isinstance(f, types.MethodType) and isinstance(f.__func__, types.FunctionType):
         return types.MethodType(world.function(f.__func__), f.__self__)
     if isinstance(f, functools.partial):
-        return functools.partial(rescued(f.func), *f.args, **f.keywords)
+        args, keywords = f.args, f.keywords
+        if state.shown is not None:
+            args, keywords = world.shown(args), world.shown(keywords)
+        return functools.partial(rescued(f.func), *args, **keywords)
     called = type(f).__call__
     if isinstance(called, types.FunctionType):  # an object that is called: its class says how
         return types.MethodType(world.function(called), f)

@@ -101,6 +101,9 @@ def _push_node(n: Node, ts: list[Any]) -> Any:
         return None
     if n.prim is P.item:
         return ts[0][n.params["index"]]
+    rolled = linearize.get(n.prim)
+    if isinstance(rolled, control.Rolled):
+        return rolled.push(n, ts)
     y, args = wrap(n), [_operand(a) for a in n.args]
     if n.prim is P.custom:
         return n.params["fn"].push(ts, y, args)
@@ -189,6 +192,9 @@ def _pull_node(n: Node, arrived: Any, inside: set[Node]) -> list[tuple[int, _Sen
         return [(0, arrived)]
     if n.prim in partials and n.prim is not P.custom:
         return [(i, s) for i in wanted if (s := _pull_elementwise(n, i, arrived)) is not None]
+    rolled = linearize.get(n.prim)
+    if isinstance(rolled, control.Rolled):
+        return [(i, _Sensitivity(_fit(g, n.args[i]))) for i, g in rolled.pull(n, arrived, wanted).items()]
     y, args = wrap(n), [_operand(a) for a in n.args]
     if n.prim is P.custom:
         found = n.params["fn"].pull(arrived.total, y, args)

@@ -352,3 +352,5 @@ formula.update(
         P.custom: _custom,
     }
 )
+formula.refuse((P.scan, P.while_loop), "a loop is a recurrence; print(graph) lists the operations of its body")
+formula.refuse(P.cond, "its sides are programs of their own; print(graph) lists their operations")

@@ -427,3 +427,7 @@ symbolic.refuse((P.pinv, P.lstsq, P.lstsq_report), "the rank, and with it the fo
 
 symbolic.update({P.identity: _as_is, P.stop_gradient: _as_is, P.item: lambda t, *, index: t[index]})
 symbolic.refuse(P.custom, "the Python function inside runs on numbers, symbols cannot pass through it")
+symbolic.refuse(
+    (P.scan, P.while_loop), "what a loop computes is a recurrence, which has no closed expression in general"
+)
+symbolic.refuse(P.cond, "which side is taken is decided by values; np.where has an expression")

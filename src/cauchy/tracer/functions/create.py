@@ -9,6 +9,7 @@ import numpy as np
 from ... import ops as P
 from ..array import as_array, is_traced
 from ..context import guard
+from ..later import like as layout
 from .borrow import borrow, filled
 from .registry import FUNCTIONS, implements, refuse, write_out
 from .shape import contiguous, into, static, unboxed, values
@@ -50,7 +51,7 @@ def full_like(
     shape = like.shape if shape is None else static(shape)
     dtype = np.dtype(dtype or like.dtype)
     value = into(fill_value, dtype)
-    if order in ("K", "A") and like.ndim and shape == like.shape and like.value.flags.fnc:
+    if order in ("K", "A") and like.ndim and shape == like.shape and layout(like.node).flags.fnc:
         value = P.broadcast_to(value, shape=shape)  # a fill of several values has its axes in this order
         return np.transpose(contiguous(np.transpose(value)))
     return filled(shape, value, dtype)
@@ -240,7 +241,7 @@ def min_scalar_type(a: Any, /) -> Any:
 
 
 def _shown(show: Any) -> Any:
-    return lambda a, *args, **kwargs: show(values(a), *args, **kwargs)
+    return lambda a, *args, **kwargs: show(a.value if is_traced(a) else a, *args, **kwargs)
 
 
 for _show in (np.array2string, np.array_repr, np.array_str):

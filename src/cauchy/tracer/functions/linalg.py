@@ -13,6 +13,7 @@ from ... import ops as P
 from ..array import as_array
 from ..context import guard
 from ..indexing import view
+from ..later import stand_in
 from ..ufuncs import LOWERED
 from .borrow import SUBSTITUTES, borrow, borrowed
 from .registry import implements, refuse, write_out
@@ -84,7 +85,7 @@ def _einsum(*operands: Any, dtype: Any = None, order: str = "K", casting: str = 
     subscripted = isinstance(operands[0], str)
     xs = [as_array(v) for v in (operands[1:] if subscripted else operands[: len(operands) // 2 * 2 : 2])]
     words = [operands[0]] if subscripted else operands[1::2]
-    parts = [x.value for x in xs]
+    parts = [stand_in(x.shape, x.dtype) for x in xs]
     if subscripted:
         call = [operands[0], *parts]
     else:

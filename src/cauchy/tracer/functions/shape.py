@@ -14,6 +14,7 @@ from ... import ops as P
 from ..array import as_array, contains_traced, is_traced, wrap
 from ..context import guard
 from ..indexing import view
+from ..later import like, stand_in
 from .borrow import borrow, filled
 from .registry import axes, implements, refuse, write_out
 
@@ -27,8 +28,8 @@ borrow(np.tril, np.triu, np.linalg.diagonal, np.linalg.trace, np.apply_along_axi
 
 
 def values(x: Any) -> Any:
-    """Traced values as the concrete ones, to ask NumPy about shapes and errors."""
-    return x.value if is_traced(x) else x
+    """Traced values as plain ones, to ask NumPy about shapes and errors: neither entries nor strides mean anything."""
+    return stand_in(x.shape, x.dtype) if is_traced(x) else x
 
 
 def static(x: Any) -> Any:
@@ -45,7 +46,7 @@ def static(x: Any) -> Any:
 
 def unboxed(x: Any) -> Any:
     """A zero-dimensional array as a scalar: NumPy's x[()]."""
-    return x if x.ndim or isinstance(x.value, np.generic) else P.getitem(x, key=())
+    return x if x.ndim or isinstance(like(x.node), np.generic) else P.getitem(x, key=())
 
 
 def into(v: Any, dtype: np.dtype[Any]) -> Any:
@@ -65,13 +66,15 @@ def alias(x: Any) -> Any:
 
 def contiguous(x: Any) -> Any:
     """x with its entries side by side in C order: sums of a copy have other last bits than sums of a view."""
-    if not isinstance(x.value, np.ndarray) or x.value.flags.c_contiguous:
+    value = like(x.node)
+    if not isinstance(value, np.ndarray) or value.flags.c_contiguous:
         return x
     return P.reshape(_flat_copy(x), shape=x.shape)
 
 
 def _flat_copy(x: Any) -> Any:
-    if x.value.flags.c_contiguous or not x.value.flags.forc:
+    flags = like(x.node).flags
+    if flags.c_contiguous or not flags.forc:
         x = P.astype(x, dtype=x.dtype)
     return P.reshape(x, shape=(x.size,))
 
@@ -90,7 +93,7 @@ def _fortran(x: Any, order: str | None) -> bool:
         case "F":
             return True
         case "A":
-            return isinstance(x.value, np.ndarray) and x.value.flags.fnc
+            return isinstance(value := like(x.node), np.ndarray) and value.flags.fnc
         case "C" | "K" | None:
             return False
     raise ValueError(f"order must be one of 'C', 'F', 'A', or 'K' (got '{order}')")
@@ -99,7 +102,7 @@ def _fortran(x: Any, order: str | None) -> bool:
 @implements(np.reshape)
 def reshape(a: Any, /, shape: Any, order: Any = "C", *, copy: bool | None = None) -> Any:
     x = as_array(a)
-    shape = np.reshape(x.value, static(shape), order=order, copy=copy).shape
+    shape = np.reshape(like(x.node) if copy is False else values(x), static(shape), order=order, copy=copy).shape
     if copy:
         x = np.copy(x)
     if _fortran(x, order) and x.ndim + len(shape) > 2:
@@ -111,10 +114,10 @@ def reshape(a: Any, /, shape: Any, order: Any = "C", *, copy: bool | None = None
 def ravel(a: Any, order: Any = "C") -> Any:
     x = as_array(a)
     if order == "K" and x.ndim > 1:
-        x = transpose(x, [int(i) for i in np.argsort([-abs(s) for s in x.value.strides], kind="stable")])
+        x = transpose(x, [int(i) for i in np.argsort([-abs(s) for s in like(x.node).strides], kind="stable")])
     elif _fortran(x, order):
         x = transpose(x)
-    if x.ndim == 0 or x.value.flags.c_contiguous:
+    if x.ndim == 0 or like(x.node).flags.c_contiguous:
         return _reshaped(x, (x.size,))
     return _flat_copy(x)
 
@@ -143,7 +146,7 @@ def swapaxes(a: Any, axis1: Any, axis2: Any) -> Any:
 @implements(np.squeeze)
 def squeeze(a: Any, axis: Any = None) -> Any:
     x = as_array(a)
-    return _reshaped(x, np.squeeze(x.value, static(axis)).shape) if x.ndim else x
+    return _reshaped(x, np.squeeze(values(x), static(axis)).shape) if x.ndim else x
 
 
 @implements(np.broadcast_to)
@@ -187,9 +190,9 @@ def copy(a: Any, order: Any = "K", subok: bool = False) -> Any:
         return P.broadcast_to(x, shape=())
     if order != "K" and _fortran(x, order):
         return np.transpose(copy(np.transpose(x), "C"))
-    if order != "K" and not x.value.flags.c_contiguous:
+    if order != "K" and not like(x.node).flags.c_contiguous:
         return contiguous(x)
-    return wrap(x.node) if x.value.flags.forc else P.astype(x, dtype=x.dtype)
+    return wrap(x.node) if like(x.node).flags.forc else P.astype(x, dtype=x.dtype)
 
 
 @implements(np.astype)

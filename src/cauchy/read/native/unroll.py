@@ -1,0 +1,274 @@
+"""Small graphs as straight-line code: every entry of every node is a value of its own.
+
+Arrangements then are NumPy's own, on arrays of values, and cost nothing; LLVM finds the SIMD vectors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ... import ops as P
+from ...graph import CONST, Graph, Node
+from ..value import value
+from ..value.index import full_key
+from .ir import Builder, Value, kind_of
+from .loopnest import identity_of
+from .nest import apply, combine, storage
+from .roots import letters
+from .scalar import converted, kinds_supported, loop_kinds, native
+
+LIMIT = 1000.0  # additions; a function like exp counts as 25
+
+_ARRANGED = (P.reshape, P.transpose, P.broadcast_to, P.identity, P.stop_gradient)
+_INDEXED = {P.getitem: 1, P.scatter_add: 1, P.setitem: 2, P.add_at: 2}  # number of arguments before the index arrays
+_FOLDS = {
+    P.sum: "sum",
+    P.prod: "prod",
+    P.max: "max",
+    P.min: "min",
+    P.any: "any",
+    P.all: "all",
+    P.count_nonzero: "count",
+}
+
+
+def small(graph: Graph) -> bool:
+    """Whether a graph is worth unrolling, and made of what this file knows."""
+    work = 0.0
+    for n in graph.nodes:
+        if n in graph.inputs or n.prim is CONST:
+            if not kinds_supported([n.dtype]) or math.prod(n.shape) > LIMIT:
+                return False
+            continue
+        if isinstance(n.dtype, tuple) or not kinds_supported([n.dtype]) or not _known(n):
+            return False
+        work += math.prod(n.shape) * (native[n.prim].cost if n.prim in native else 1.0)
+        if n.prim in _FOLDS or n.prim not in native:
+            work += sum(math.prod(a.shape) for a in n.args)
+        if n.prim in (P.matmul, P.dot, P.inner, P.vdot, P.einsum):
+            work += _terms(n)
+        if work > LIMIT:
+            return False
+    return True
+
+
+def _known(n: Node) -> bool:
+    if n.prim in native:
+        return loop_kinds(n) is not None
+    if n.prim in _INDEXED:
+        arrays = n.args[_INDEXED[n.prim] :]
+        return all(a.prim is CONST and a.origin is None for a in arrays) and _bounded(n)
+    if n.prim in _FOLDS:
+        return bool(math.prod(n.args[0].shape)) or n.prim not in (P.max, P.min)
+    if n.prim in (P.matmul, P.dot, P.inner, P.vdot, P.einsum):
+        return letters(n) is not None
+    return n.prim in _ARRANGED or n.prim is P.concatenate
+
+
+def _bounded(n: Node) -> bool:
+    """Whether no constant index is out of bounds (NumPy raises there)."""
+    shape = n.params["shape"] if n.prim is P.scatter_add else n.args[0].shape
+    try:
+        np.broadcast_to(np.int8(0), shape)[
+            full_key(n.params["key"], tuple(a.value for a in n.args[_INDEXED[n.prim] :]))
+        ]
+    except IndexError:
+        return False
+    return True
+
+
+def _terms(n: Node) -> int:
+    found = letters(n)
+    assert found is not None
+    size: dict[Any, int] = {}
+    for o, x in zip(found[0], n.args, strict=True):
+        for c, s in zip(o, x.shape, strict=True):
+            size[c] = max(size.get(c, 1), s)
+    return math.prod(size.values())
+
+
+class Entries:
+    """Every entry of every node of a graph as a value of its own; `env` knows those of the inputs.
+
+    The builder's values may be numbers or SIMD vectors.
+    """
+
+    def __init__(self, b: Builder, graph: Graph, env: dict[Node, np.ndarray]) -> None:
+        self.b, self.env = b, env
+        for n in graph.nodes:
+            if n not in self.env and n.prim is not CONST:
+                self.env[n] = self._entries(n)
+
+    # -- entries -----------------------------------------------------------------------------------------------
+
+    def entries(self, n: Node, kind: str) -> np.ndarray:
+        """The values of a node in an element kind, as an array of its shape."""
+        if n.prim is CONST and n not in self.env:
+            return _each(np.asarray(n.value), lambda v: self.b.const(kind, v))
+        found = self.env[n]
+        if kind == kind_of(n.dtype):
+            return found
+        return _each(found, lambda v: converted(self.b, v, kind))
+
+    def _entries(self, n: Node) -> np.ndarray:
+        kind = kind_of(n.dtype)
+        if n.prim in native:
+            return self._elementwise(n)
+        if n.prim in _FOLDS:
+            inside = "i1" if n.prim in (P.any, P.all, P.count_nonzero) else kind
+            x = self.entries(n.args[0], inside)
+            axis = n.params["axis"]
+            axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+            x = _each(x, lambda v: converted(self.b, v, kind)) if inside != kind else x
+            return self._folded(x, axes, _FOLDS[n.prim], kind).reshape(n.shape)
+        if n.prim in (P.matmul, P.dot, P.inner, P.vdot, P.einsum):
+            return self._contracted(n, kind)
+        if n.prim in _INDEXED:
+            return self._indexed(n, kind)
+        args = [self.entries(a, kind) for a in n.args]
+        return np.asarray(value[n.prim](*args, **n.params), object).reshape(n.shape)
+
+    def _elementwise(self, n: Node) -> np.ndarray:
+        kinds, kind = loop_kinds(n) or [], kind_of(n.dtype)
+        args = [np.broadcast_to(self.entries(a, k), n.shape).ravel() for a, k in zip(n.args, kinds, strict=True)]
+        known: dict[tuple[str, ...], Value] = {}
+        out = np.empty(math.prod(n.shape), object)
+        for k, row in enumerate(zip(*args, strict=True)):
+            key = tuple(v.ref for v in row)
+            if key not in known:
+                v = apply(self.b, n, list(row))
+                known[key] = Value(self.b, v.ref, kind)
+            out[k] = known[key]
+        return out.reshape(n.shape)
+
+    def _folded(self, x: np.ndarray, axes: tuple[int, ...], op: str, kind: str) -> np.ndarray:
+        """Entries folded over axes, pair by pair as a tree."""
+        axes = tuple(a % x.ndim for a in axes) if x.ndim else ()
+        kept = tuple(d for d in range(x.ndim) if d not in axes)
+        size = math.prod(x.shape[d] for d in kept)
+        rows = np.transpose(x, (*axes, *kept)).reshape(math.prod(x.shape[a] for a in axes), size)
+        if not len(rows):
+            return _each(np.empty(size), lambda _: self.b.const(kind, identity_of(op, kind, True)))
+        parts = list(rows)
+        join = np.frompyfunc(lambda a, c: combine(self.b, op, a, c), 2, 1)
+        while len(parts) > 1:
+            parts = [join(p, q) for p, q in zip(parts[::2], parts[1::2], strict=False)] + parts[len(parts) & ~1 :]
+        return parts[0]
+
+    def _contracted(self, n: Node, kind: str) -> np.ndarray:
+        found = letters(n)
+        assert found is not None
+        operands, out = found
+        names = list(dict.fromkeys((*out, *(c for o in operands for c in o))))
+        size: dict[Any, int] = {}
+        factors: list[np.ndarray] = []
+        for o, a in zip(operands, n.args, strict=True):
+            x = self.entries(a, kind)
+            for c in {c for c in o if o.count(c) > 1}:  # a repeated letter is a diagonal
+                first, *others = [i for i, d in enumerate(o) if d == c]
+                for i in reversed(others):
+                    x = np.moveaxis(np.diagonal(x, axis1=first, axis2=i), -1, first)
+                    o = (*o[:i], *o[i + 1 :])
+            order = [c for c in names if c in o]
+            x = np.transpose(x, [o.index(c) for c in order])
+            size |= {c: s for c, s in zip(order, x.shape, strict=True) if size.get(c, 1) == 1}
+            factors.append(x.reshape([x.shape[order.index(c)] if c in o else 1 for c in names]))
+        whole = tuple(size[c] for c in names)
+        rows = math.prod(size[c] for c in out)
+        terms = [np.broadcast_to(x, whole).reshape(rows, -1) for x in factors]
+        result = np.empty(rows, object)
+        for i in range(rows):
+            result[i] = self._dotted([t[i] for t in terms], kind)
+        return result.reshape(n.shape)
+
+    def _dotted(self, factors: list[np.ndarray], kind: str) -> Value:
+        """The sum of the products of corresponding entries, each added by fma."""
+        total: Value | None = None
+        for first, *rest in zip(*factors, strict=True):
+            *inner, last = (first, *rest)
+            x = inner[0] if inner else last
+            for y in inner[1:]:
+                x = x & y if kind == "i1" else x * y
+            if not inner:
+                total = x if total is None else combine(self.b, "sum", total, x)
+            elif total is not None and kind in ("f64", "f32"):
+                total = self.b.fma(x, last, total)
+            else:
+                product = x & last if kind == "i1" else x * last
+                total = product if total is None else combine(self.b, "sum", total, product)
+        return self.b.const(kind, 0) if total is None else total
+
+    def _indexed(self, n: Node, kind: str) -> np.ndarray:
+        count = _INDEXED[n.prim]
+        key = full_key(n.params["key"], tuple(a.value for a in n.args[count:]))
+        if n.prim is P.getitem:
+            return _boxed(self.entries(n.args[0], kind)[key]).reshape(n.shape)
+        v = self.entries(n.args[count - 1], kind)
+        zero = lambda shape: _each(np.empty(shape), lambda _: self.b.const(kind, 0.0))
+        out = zero(n.params["shape"]) if n.prim is P.scatter_add else self.entries(n.args[0], kind).copy()
+        at = np.arange(out.size).reshape(out.shape)[key]
+        v = np.broadcast_to(v, np.shape(at)).ravel()
+        flat = out.reshape(-1)
+        add = n.prim is P.add_at or (n.prim is P.scatter_add and len(n.args) > 1)
+        for i, x in zip(np.ravel(at), v, strict=True):
+            flat[i] = flat[i] + x if add and kind != "i1" else flat[i] | x if add else x
+        return flat.reshape(out.shape)
+
+
+class Unrolled(Entries):
+    """Writes the lines of a function over pointers `%in<i>` and `%out<i>`."""
+
+    def __init__(self, graph: Graph, slots: tuple[Node, ...]) -> None:
+        self.b = Builder()
+        self.b.far = sum(math.prod(n.shape) for n in graph.nodes if n.prim in native and native[n.prim].cost > 20) > 2
+        super().__init__(self.b, graph, {n: self._loaded(f"%in{i}", n) for i, n in enumerate(slots)})
+        for i, n in enumerate(graph.outputs):
+            self._store(f"%out{i}", n)
+        for k, g in enumerate(graph.guards):
+            ok = self.entries(g.node, "i1")[()]
+            self.b.do(f"br i1 {ok.ref}, label %held{k}, label %fail{k}")
+            self.b.place(f"fail{k}")
+            self.b.do(f"ret i32 {k + 1}")
+            self.b.place(f"held{k}")
+
+    # -- memory ------------------------------------------------------------------------------------------------
+
+    def _loaded(self, pointer: str, n: Node) -> np.ndarray:
+        kind = kind_of(n.dtype)
+        t = storage(kind)
+        out = np.empty(math.prod(n.shape), object)
+        for k in range(len(out)):
+            p = self.b.emit(f"getelementptr {t}, ptr {pointer}, i64 {k}", "ptr").ref
+            v = self.b.emit(f"load {t}, ptr {p}", kind)
+            out[k] = self.b.emit(f"icmp ne i8 {v.ref}, 0", "i1") if kind == "i1" else v
+        return out.reshape(n.shape)
+
+    def _store(self, pointer: str, n: Node) -> None:
+        kind = kind_of(n.dtype)
+        t = storage(kind)
+        for k, v in enumerate(self.entries(n, kind).ravel()):
+            v = self.b.emit(f"zext i1 {v.ref} to i8", "i8") if kind == "i1" else v
+            p = self.b.emit(f"getelementptr {t}, ptr {pointer}, i64 {k}", "ptr").ref
+            self.b.do(f"store {t} {v.ref}, ptr {p}")
+
+
+def _each(x: np.ndarray, f: Callable[[Any], Value]) -> np.ndarray:
+    out = np.empty(x.size, object)
+    for k, v in enumerate(x.ravel()):
+        out[k] = f(v)
+    return out.reshape(x.shape)
+
+
+def _boxed(x: Any) -> np.ndarray:
+    if isinstance(x, np.ndarray):
+        return x
+    out = np.empty((), object)
+    out[()] = x
+    return out
+
+
+__all__ = ["LIMIT", "Entries", "Unrolled", "small"]
