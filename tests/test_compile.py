@@ -543,12 +543,28 @@ def test_shapes_and_dtypes_are_variants():
     assert all(not case.reason for case in g._cases.values())
 
 
-def test_memory_order_decides_what_ravel_gives():
-    f = lambda x: (x.ravel(order="K") * np.arange(6.0)).sum()
-    x = np.arange(6.0).reshape(2, 3)
-    g = cauchy.grad(f)
-    for y in (x, np.asfortranarray(x), x, np.asfortranarray(x)):
-        same(g(y), differentiate.grad(f)(y))
+BLOCK = np.arange(24.0).reshape(2, 3, 4)
+LAYOUTS = [
+    BLOCK,
+    BLOCK[:, ::-1],
+    BLOCK.repeat(2, axis=1)[:, ::2],
+    BLOCK.repeat(2, axis=0)[::2],
+    np.asfortranarray(BLOCK),
+    BLOCK.transpose(1, 0, 2).copy().transpose(1, 0, 2),
+    np.asfortranarray(BLOCK.repeat(2, axis=0))[::2],
+    np.broadcast_to(BLOCK[:1], BLOCK.shape),
+    np.broadcast_to(BLOCK[:, :, :1], BLOCK.shape),
+]
+
+
+@pytest.mark.parametrize("debug", ["", "redzones"])
+def test_memory_order_decides_what_ravel_gives(debug, monkeypatch):
+    monkeypatch.setenv("CAUCHY_DEBUG", debug)
+    f = lambda x: (x.ravel(order="K") * np.arange(24.0)).sum()
+    for first in LAYOUTS[::2]:
+        g = cauchy.grad(f)
+        for x in (first, *LAYOUTS):
+            same(g(x), differentiate.grad(f)(x))
 
 
 class Kind(enum.Enum):

@@ -230,6 +230,25 @@ def test_derivatives_are_those_of_the_unrolled_loop(length, reverse):
 
 
 @pytest.mark.usefixtures("residuals")
+def test_single_precision_stays_single():
+    def f(scan):
+        def loss(s, w, X):
+            end, ys = scan(lambda s, x: (np.tanh(s * w + x), s * x), s, X)
+            return np.sum(end) + np.sum(ys * ys)
+
+        return loss
+
+    args = [x.astype(np.float32) for x in (RNG.normal(size=3), RNG.normal(size=3), RNG.normal(size=(11, 3)))]
+    wanted = differentiate.grad(f(python_scan), (0, 1, 2))(*(x.astype(float) for x in args))
+    for d in (differentiate, cauchy):
+        for a, b in zip(d.grad(f(cauchy.scan), (0, 1, 2))(*args), wanted, strict=True):
+            assert a.dtype == np.float32
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+        moved = d.jvp(f(cauchy.scan), args, args)
+        assert [x.dtype for x in moved] == [np.float32] * 2
+
+
+@pytest.mark.usefixtures("residuals")
 @pytest.mark.parametrize("reverse", [False, True])
 def test_every_argument_has_its_gradient(reverse):
     def f(scan):

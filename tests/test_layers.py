@@ -39,7 +39,8 @@ LAYERS = (
 )
 REQUIRED = {"numpy", "scipy"}  # what may be imported when a module loads
 NATIVE = "cauchy.read.native"  # loaded with the first compilation, and LLVM with it
-LAZY = {"llvmlite", "sympy", "mpmath", "matplotlib", "jax", "IPython", "graphviz"}  # only inside functions: slow or optional
+# only inside functions: slow or optional
+LAZY = {"llvmlite", "sympy", "mpmath", "matplotlib", "jax", "IPython", "graphviz"}
 CHILDREN = {"cauchy.calculus.exact", "cauchy.calculus.symbolic"}  # loaded in a child process alone, for SymPy's sake
 
 

@@ -101,17 +101,18 @@ class Node:
         self.prim, self.args, self.params, self._value, self.site, self.origin = prim, args, params, value, site, origin
         self.index = next(_clock)
         self.live = prim is INPUT or prim.name == "identity" or any(a.live for a in args)
-        if type(value) is Later:
+        kind = type(value)
+        if kind is np.ndarray:
+            self.shape, self.dtype, self.late = value.shape, value.dtype, value.size >= LARGE
+        elif kind is Later:
             self.shape, self.dtype, self.late = value.shape, value.dtype, True
         else:
-            self.shape, self.dtype = _signature(value)
-            self.late = type(value) is np.ndarray and value.size >= LARGE
+            (self.shape, self.dtype), self.late = _signature(value), False
 
     @property
     def value(self) -> Any:
-        if type(self._value) is Later:
-            _compute(self)
-        return self._value
+        value = self._value
+        return value if type(value) is not Later else _compute(self)
 
     @value.setter
     def value(self, value: Any) -> None:
@@ -127,7 +128,7 @@ class Node:
         return f"%{self.index} = {self.prim}({inner}) : {self.dtype}{list(self.shape)}"
 
 
-def _compute(node: Node) -> None:
+def _compute(node: Node) -> Any:
     """Compute a value that was put off, and those it depends on first: no recursion, however long the chain."""
     todo: set[Node] = set()
     stack = [node]
@@ -141,6 +142,7 @@ def _compute(node: Node) -> None:
             with np.errstate(**(later.errors or {})):
                 value = later.rule(*[a.value for a in later.args])
             n._value, n.late = value, type(value) is np.ndarray and value.size >= LARGE
+    return node.value
 
 
 def _signature(value: Any) -> tuple[Any, Any]:
@@ -217,7 +219,7 @@ class Graph:
     nodes: tuple[Node, ...] = field(init=False)
 
     readings: ClassVar[dict[str, Callable[..., Any]]] = {}
-    rooms: ClassVar[dict[str, str]] = {}  # readings that load when they are first asked for: name -> room of cauchy.read
+    rooms: ClassVar[dict[str, str]] = {}  # the room of cauchy.read for a reading that loads when first asked for
 
     def __post_init__(self) -> None:
         roots = (*self.inputs, *self.outputs, *(g.node for g in self.guards))
@@ -234,7 +236,8 @@ class Graph:
             importlib.import_module(f"cauchy.read.{self.rooms[name]}")
         if name in self.readings:
             return self.readings[name].__get__(self)
-        raise AttributeError(f"a Graph has no attribute or reading {name!r}; it has {sorted(self.readings | self.rooms)}")
+        known = sorted(self.readings | self.rooms)
+        raise AttributeError(f"a Graph has no attribute or reading {name!r}; it has {known}")
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *(self.readings | self.rooms)]

@@ -1,8 +1,8 @@
 """Graph to graph: patterns, each with the side condition under which the value keeps its bits.
 
-A rule gets a node (with its arguments already rewritten) and returns another node, or None to keep it. Nodes made here carry no
-value: shapes and dtypes are stated. Identities that hold over the reals but not in floating point (x + 0
-for x = -0, x * 0, x / x) have no place here.
+A rule gets a node (with its arguments already rewritten) and returns another node, or None to keep it. Nodes made
+here carry no value: shapes and dtypes are stated. Identities that hold over the reals but not in floating point
+(x + 0 for x = -0, x * 0, x / x) have no place here.
 """
 
 from __future__ import annotations
@@ -55,11 +55,9 @@ def _key(n: Node, args: tuple[Node, ...]) -> Any:
         if n.origin is not None:
             return ("origin", id(n.origin))
         v = n.value
-        return (
-            (type(v), v.hex() if type(v) is float else (v.dtype, v.shape, v.tobytes()))
-            if isinstance(v, (float, np.ndarray, np.generic))
-            else (type(v), v)
-        )
+        if isinstance(v, (np.ndarray, np.generic)):
+            return (type(v), (v.dtype, v.shape, v.tobytes()))
+        return (type(v), v.hex() if isinstance(v, float) else v)
     return (n.prim, args, tuple((k, _hashable(v)) for k, v in n.params.items()))
 
 
@@ -164,7 +162,7 @@ def transposed_twice(n: Node) -> Node | None:
 
 def _only_renames_axes(n: Node) -> bool:
     """Whether x[key] has the entries of x in their order: new axes, and entry 0 of axes of length one."""
-    if len(n.args) > 1 or n.args[0].shape == () or math.prod(n.shape) != math.prod(n.args[0].shape):
+    if n.args[1:] or n.args[0].shape == () or math.prod(n.shape) != math.prod(n.args[0].shape):
         return False
     return all(
         k is None or k is Ellipsis or k == slice(None) or (type(k) is int and k in (0, -1)) for k in n.params["key"]
@@ -189,7 +187,7 @@ def reshaped_once(n: Node) -> Node | None:
 
 def column_of_flat(n: Node) -> Node | None:
     """Every c-th entry of a flattened matrix with c columns is a column."""
-    if n.prim is not P.getitem or len(n.args) > 1 or len(n.params["key"]) != 1:
+    if n.prim is not P.getitem or n.args[1:] or len(n.params["key"]) != 1:
         return None
     (k,), x = n.params["key"], n.args[0]
     if x.prim is not P.reshape or len(x.shape) != 1 or not isinstance(k, slice):
@@ -214,7 +212,7 @@ def transposed_last(n: Node) -> Node | None:
     rows, columns = n.shape
     args, turned = [], 0
     for a in n.args:
-        if a.shape == n.shape and a.prim is P.transpose and not math.prod(n.shape) == 1:
+        if a.shape == n.shape and a.prim is P.transpose and math.prod(n.shape) != 1:
             args.append(a.args[0])
             turned += 1
         elif a.shape == ():
@@ -233,12 +231,14 @@ def transposed_last(n: Node) -> Node | None:
 
 def _piece(n: Node) -> tuple[int, int, int, Node] | None:
     """A scatter of one slice (or row) as (axis, start, stop, values with that axis); None for any other node."""
-    if n.prim is not P.scatter_add or len(n.args) > 1 or not n.shape:
+    if n.prim is not P.scatter_add or n.args[1:] or not n.shape:
         return None
     key, v = n.params["key"], n.args[0]
     key = tuple(k for i, k in enumerate(key) if k is not Ellipsis or i < len(key) - 1)
+    if len(key) > len(n.shape) or any(k is None or k is Ellipsis for k in key):
+        return None
     cut = [i for i, k in enumerate(key) if not isinstance(k, slice) or k.indices(n.shape[i]) != (0, n.shape[i], 1)]
-    if len(cut) != 1 or len(key) > len(n.shape) or any(k is None or k is Ellipsis for k in key):
+    if len(cut) != 1:
         return None
     (axis,) = cut
     k = key[axis]

@@ -19,8 +19,9 @@ from samples import HARD, PARAMS, STRUCTURAL, TRUTH, WAIVED, Sample, edges, poin
 
 import cauchy
 from cauchy import ops as P
+from cauchy.calculus import differentiate
 from cauchy.errors import Refused
-from cauchy.graph import Primitive
+from cauchy.graph import Graph, Primitive
 from cauchy.read.derive import partials
 from cauchy.read.derive.vocabulary import ZERO
 
@@ -221,7 +222,7 @@ def test_at_an_edge_a_finite_slope_lies_between_the_limits(p: Primitive, how: Pa
     for x, i in itertools.product(edges(p), range(len(p.domain))):
         f = lambda t: p(*x[:i], t, *x[i + 1 :], **how)  # noqa: B023
         with np.errstate(all="ignore"):
-            got = [float(_along(lambda *a: p(*a, **how), i)(*x)), float(cauchy.grad(f)(x[i]))]
+            got = [float(_along(lambda *a: p(*a, **how), i)(*x)), float(differentiate.grad(f)(x[i]))]
         assert np.array_equal(got[0], got[1], equal_nan=True), (x, i, got)
         with mp.workdps(150):
             sides = [s for s in (one_sided(p, how, x, i, -1), one_sided(p, how, x, i, 1)) if s is not None]
@@ -323,7 +324,7 @@ def basis(x: Any, k: int) -> Any:
 def test_a_structural_slope_is_that_of_differences_entry_by_entry(p: Primitive, how: Sample) -> None:
     xs = [how.args[i] for i in how.wrt]
     f, g = varied(p, how), numeric(p, how)
-    forward, reverse = (cauchy.jacobian(f, tuple(range(len(xs))), mode=m)(*xs) for m in ("forward", "reverse"))
+    forward, reverse = (differentiate.jacobian(f, tuple(range(len(xs))), mode=m)(*xs) for m in ("forward", "reverse"))
     for i, x in enumerate(xs):
         for k in range(np.size(x)):
             move = lambda s: g(*xs[:i], x + s * basis(x, k), *xs[i + 1 :])  # noqa: B023
@@ -347,7 +348,7 @@ def test_a_structural_rule_can_be_differentiated_again(p: Primitive, how: Sample
     def weighted(*a: Any) -> Any:
         return sum(np.sum(w * o * o) for w, o in zip(weights, varied(p, how)(*a), strict=True))
 
-    gradient = cauchy.grad(weighted, tuple(range(len(xs))))
+    gradient = differentiate.grad(weighted, tuple(range(len(xs))))
     us, vs = ([rng.normal(size=np.shape(x))[()] if np.ndim(x) else float(rng.normal()) for x in xs] for _ in range(2))
     hu, hv = (parts(cauchy.jvp(gradient, xs, t)[1]) for t in (us, vs))
     wanted = difference(lambda s: gradient(*(x + s * u for x, u in zip(xs, us, strict=True))))
@@ -359,7 +360,9 @@ def test_a_structural_rule_can_be_differentiated_again(p: Primitive, how: Sample
     )
 
 
-@over(VARYING)
+@over(
+    [(p, how) for p, how in VARYING if not any(isinstance(v, Graph) for v in how.params.values())]
+)  # bodies are typed
 def test_single_precision_stays_single(p: Primitive, how: Sample) -> None:
     single = Sample(tuple(np.float32(a) if i in how.wrt else a for i, a in enumerate(how.args)), how.params)
     xs = [single.args[i] for i in single.wrt]
@@ -375,16 +378,16 @@ def test_where_a_decomposition_has_no_derivative_it_is_nan_and_the_values_keep_t
     _, (dw, dv) = cauchy.jvp(lambda a: P.eigh(a, uplo="L"), (np.eye(2),), (t,))
     assert np.isnan(dv).any()
     assert np.array_equal(np.sum(dw), 4.0)
-    assert np.isnan(cauchy.grad(lambda a: P.slogdet(a)[1])(np.ones((2, 2)))).all()
-    trace = cauchy.grad(lambda a: np.sum(P.eigvalsh(a, uplo="L")))(np.diag([2.0, 2.0, 1.0]))
+    assert np.isnan(differentiate.grad(lambda a: P.slogdet(a)[1])(np.ones((2, 2)))).all()
+    trace = differentiate.grad(lambda a: np.sum(P.eigvalsh(a, uplo="L")))(np.diag([2.0, 2.0, 1.0]))
     np.testing.assert_allclose(trace, np.eye(3), atol=1e-15)
-    nuclear = cauchy.grad(lambda a: np.sum(P.svdvals(a)))(np.eye(3))
+    nuclear = differentiate.grad(lambda a: np.sum(P.svdvals(a)))(np.eye(3))
     np.testing.assert_allclose(nuclear, np.eye(3), atol=1e-15)
 
 
 def test_the_full_svd_of_an_oblong_matrix_is_refused_with_the_way_out() -> None:
     with pytest.raises(Refused, match="full_matrices=False"):
-        cauchy.grad(lambda a: np.sum(P.svd(a, full_matrices=True)[1]))(np.ones((3, 2)))
+        differentiate.grad(lambda a: np.sum(P.svd(a, full_matrices=True)[1]))(np.ones((3, 2)))
 
 
 # -- selections ------------------------------------------------------------------------------------
@@ -413,7 +416,7 @@ SELECTIONS: list[tuple[str, Callable[[Any], Any], list[float]]] = [
 @pytest.mark.parametrize(("f", "wanted"), [s[1:] for s in SELECTIONS], ids=[s[0] for s in SELECTIONS])
 def test_nothing_arrives_from_what_was_not_selected(f: Callable[[Any], Any], wanted: list[float]) -> None:
     with np.errstate(all="ignore"):
-        pulled = cauchy.grad(lambda x: np.sum(f(x)))(XS)
+        pulled = differentiate.grad(lambda x: np.sum(f(x)))(XS)
         pushed = [np.sum(cauchy.jvp(f, (XS,), (e,))[1]) for e in np.eye(3)]
     np.testing.assert_allclose(pulled, wanted, rtol=1e-15)
     if np.isfinite(wanted).all():  # an infinite slope times a change of 0 is nan
@@ -431,9 +434,9 @@ def test_powers_at_zero_to_second_order(n: float, x: float) -> None:
         lambda t: np.power(t, np.float64(n)),
         lambda t: np.power(t * np.ones(2), np.full(2, float(n)))[0],
     ):
-        assert math.isclose(cauchy.derivative(f)(x), first)
-        assert math.isclose(cauchy.derivative(f, 2)(x), second)
-        assert math.isclose(cauchy.grad(cauchy.grad(f))(x), second)
+        assert math.isclose(differentiate.derivative(f)(x), first)
+        assert math.isclose(differentiate.derivative(f, 2)(x), second)
+        assert math.isclose(differentiate.grad(differentiate.grad(f))(x), second)
 
 
 # -- programs --------------------------------------------------------------------------------------
@@ -486,5 +489,5 @@ def test_random_programs(steps: list[tuple[Any, ...]], seed: int) -> None:
     np.testing.assert_allclose(pushed, wanted, rtol=0, atol=1e-7 * (1 + np.max(np.abs(wanted))))
     hu, hv = (cauchy.hvp(loss, (x,), (t,)) for t in (u, v))
     assert math.isclose(np.sum(hu * v), np.sum(hv * u), rel_tol=1e-8, abs_tol=1e-8 * (1 + np.sum(np.abs(hu * v))))
-    (wanted,) = difference(lambda s: (cauchy.grad(loss)(x + s * u),), 2.0**-10)
+    (wanted,) = difference(lambda s: (differentiate.grad(loss)(x + s * u),), 2.0**-10)
     np.testing.assert_allclose(hu, wanted, rtol=0, atol=1e-6 * (1 + np.max(np.abs(wanted))))

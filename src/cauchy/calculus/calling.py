@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def calling(program: Program, args: tuple[Any, ...], varied: tuple[int, ...], na
 
 
 def _input(x: Any, varied: bool) -> Input:
-    kind = type(x)
+    kind, parts = type(x), cast(Any, x)
     if kind is np.ndarray:
         if not (is_number(x) and x.flags.c_contiguous and x.dtype.isnative):
             raise _Unfit
@@ -43,9 +43,9 @@ def _input(x: Any, varied: bool) -> Input:
     if kind is int and varied:
         return Scalar(np.dtype(np.int64), (int,))
     if kind is list or kind is tuple or (isinstance(x, tuple) and hasattr(x, "_fields")):
-        return Branch(kind, tuple(_input(v, varied) for v in x))
-    if kind is dict and all(type(k) in (str, int) for k in x):
-        return Branch(dict, tuple(_input(v, varied) for v in x.values()), tuple(x))
+        return Branch(kind, tuple(_input(v, varied) for v in parts))
+    if kind is dict and all(type(k) in (str, int) for k in parts):
+        return Branch(dict, tuple(_input(v, varied) for v in parts.values()), tuple(parts))
     if varied or isinstance(x, (dict, list, tuple, np.ndarray)) or hasattr(x, "__dataclass_fields__"):
         if x is None:
             return Same(x)

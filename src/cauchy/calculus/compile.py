@@ -134,7 +134,8 @@ class Compiled:
         """Forget every graph: the next call traces anew."""
         with self._lock:
             self._cases, self._latest, self._why = {}, None, ""
-            self.__class__, self._entries = Compiled, 0
+            self._become(Compiled)
+            self._entries = 0
 
     def explain(self) -> str:
         """What is kept for which arguments, what it depends on, and what is traced at each call and why."""
@@ -274,8 +275,11 @@ class Compiled:
             native = entry(self._slow if first else type(self).__call__)
             if native is not None:
                 # a builtin function as `__call__` of the object's own class: called without binding
-                self.__class__ = type("Compiled", (Compiled,), {"__call__": native})
+                self._become(type("Compiled", (Compiled,), {"__call__": native}))
                 self._entries += 1
+
+    def _become(self: Any, kind: type) -> None:
+        self.__class__ = kind
 
     def _unkept(self, case: _Case, reason: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self._latest, self._why = None, reason
@@ -320,8 +324,8 @@ def jacobian(f: Function, argnums: Argnums = 0, *, mode: Mode = None, sparse: bo
     `mode` is forward (a pass per input entry) or reverse (a pass per output entry), all passes at once; by default
     whichever takes fewer. For trees: the tree of the value, at each leaf the tree of the arguments.
     With `sparse`, a `scipy.sparse.csr_array` with a row for each output entry and a column for each input entry (of all
-    leaves, in order): the pattern is read from the graph and colored, so that the number of passes
-    depends on the pattern and not on the size. References: Curtis, Powell & Reid (1974); Gebremedhin, Manne & Pothen (2005).
+    leaves, in order): the pattern is read from the graph and colored, so that the number of passes depends on the
+    pattern and not on the size. References: Curtis, Powell & Reid (1974); Gebremedhin, Manne & Pothen (2005).
 
     >>> import numpy as np, cauchy
     >>> f = lambda v: np.stack([2 * v[0] * v[1], v[0] ** 2 * v[1]])
@@ -355,7 +359,6 @@ def hessian(f: Function, argnums: int = 0, *, sparse: bool = False) -> Any:
 
         return sparse_hessian(f, argnums)
     return _hessian(f, argnums)
-
 
 
 def compile(f: Function) -> Compiled:

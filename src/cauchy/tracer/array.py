@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple, NoReturn
 import numpy as np
 
 from .. import ops as P
-from ..graph import Node, Primitive
+from ..graph import Later, Node, Primitive
 from .context import constant, guard, record, refusal, state
 from .later import like
 from .methods import InPlace, Methods
@@ -129,7 +129,8 @@ class Array(Methods):
 
     def _pretend(self) -> type:
         n = self.node
-        return n.dtype.type if n.later or isinstance(n.value, np.ndarray) else type(n.value)
+        value = n._value  # asked very often, and not to be computed for it
+        return type(value) if not isinstance(value, (np.ndarray, Later)) else n.dtype.type
 
     @property
     def shape(self) -> tuple[int, ...]:

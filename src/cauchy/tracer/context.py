@@ -12,6 +12,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -115,18 +116,22 @@ def refusal(what: str, *, why: str = "", fix: str = "") -> TraceError:
     return state.refused
 
 
+_late = attrgetter("late")
+
+
 def record(prim: Primitive, args: tuple[Node, ...], params: dict[str, Any]) -> Node:
     """The node of a primitive applied to nodes, its value computed by NumPy or put off; an equal one is reused."""
     table = state.table
     key = None
     owner = owner_of(args) if state.bodies else 0
-    if table is not None and prim.family != "control":
+    control = prim.family == "control"
+    if table is not None and not control:
         key = (prim, args, _hashable(tuple(params.items())) if params else None)
         node = table.get(key)
         if node is not None:
             return node
     value: Any = None
-    if prim.family == "control" or any([a.late for a in args]):
+    if control or any(map(_late, args)):
         value = postponed(prim, args, params)
     if value is None:
         value = VALUE[prim](*[a.value for a in args], **params)

@@ -239,7 +239,7 @@ def _item(prim: Primitive, args: tuple[Node, ...], params: dict[str, Any]) -> Ki
     if n.later is None:
         return None
     stacked = n.prim is P.scan and i >= n.params["carry"]
-    return n.shape[i], n.dtype[i], 2 if stacked or len(n.shape[i]) == 1 and n.prim is P.scan else 0
+    return n.shape[i], n.dtype[i], 2 if stacked else 0
 
 
 def _looped(prim: Primitive, args: tuple[Node, ...], params: dict[str, Any]) -> Kind | None:

@@ -38,7 +38,7 @@ def routine(name: str) -> int:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Where an operand's matrices stand: node in memory, whether as BLAS wants its rows, distance of rows, of batches."""
+    """Where an operand's matrices stand: node in memory, whether transposed, distance of rows, of batches."""
 
     node: Node
     turned: bool

@@ -34,8 +34,7 @@ def _result(r: Root) -> str:
 
 
 def _group(program: Program, g: Group) -> str:
-    assert program.plan is not None
-    computed = list(dict.fromkeys(n for r in g.roots for n in program.plan.info[r].computed))
+    computed = list(dict.fromkeys(n for r in g.roots for n in program.planned.info[r].computed))
     over = " x ".join(map(str, g.dims)) if g.dims else ""
     head = f"loop over {over}" if over else "numbers"
     inside = f": {_names(computed)}" if computed else ""

@@ -15,6 +15,7 @@ import scipy
 from ...errors import CauchyError, InternalError
 from ...graph import CONST, Graph, Node
 from ...tracer.watch import Watch
+from ..kernel import ValueKernel
 from ..value import value
 from . import layout
 from .entry import entry_ir, make_callable
@@ -114,16 +115,15 @@ class Kernel:
     def _value(self, n: Node, env: dict[Node, Any], out: list[np.ndarray], scratch: np.ndarray) -> Any:
         """The present value of a node as NumPy sees it."""
         p = self.program
-        assert p.plan is not None
-        owner = p.plan.owner(n)
+        owner = p.planned.owner(n)
         if n in env:
             a = env[n]
         elif owner in env or owner.prim is CONST:
             a = env.get(owner, owner.value)
         else:
             home, before = owner, 0
-            while home in p.plan.inside:
-                home, start = p.plan.inside[home]
+            while home in p.planned.inside:
+                home, start = p.planned.inside[home]
                 before += start * home.dtype.itemsize
             space, at = p.where[home]
             size = math.prod(owner.shape) * owner.dtype.itemsize
@@ -176,7 +176,8 @@ class Kernel:
             pointer = ctypes.cast(
                 pointer, ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int, ctypes.POINTER(ctypes.c_double))
             )
-        pointer.kernel = self  # the machine code lives as long as what points to it
+        # the machine code lives as long as what points to it
+        pointer.kernel = self  # pyright: ignore[reportAttributeAccessIssue]  # ctypes functions take attributes
         return scipy.LowLevelCallable(pointer)
 
 
@@ -186,6 +187,19 @@ def _plain(x: Any, dtype: Any) -> np.ndarray:
     return a if a.flags.aligned else a.copy()
 
 
-def compile_graph(graph: Graph, calling: Calling | None = None) -> Kernel:
-    """Machine code for a graph."""
-    return Kernel(graph, calling)
+LARGEST = 12_000  # nodes; beyond, LLVM would take minutes
+
+
+class TooLarge(ValueKernel):
+    """A graph that is better run node by node."""
+
+    def explain(self) -> str:
+        return (
+            f"{super().explain()}: with more than {LARGEST:,} nodes machine code would take minutes to make;"
+            " write the loop that was unrolled as cauchy.scan or cauchy.loop"
+        )
+
+
+def compile_graph(graph: Graph, calling: Calling | None = None) -> Kernel | ValueKernel:
+    """Machine code for a graph; one that is too large for it runs by the value reading."""
+    return Kernel(graph, calling) if len(graph.nodes) <= LARGEST else TooLarge(graph)

@@ -1,8 +1,8 @@
 """The loop of a `LANES` node: its small graph, written once with a vector of lanes for each number.
 
-The body is a function of the first lane's index and a mask. The entries that do not fill a vector are done with the last full
-vector again, masked where a fold has had them. A fold has an accumulator vector for each of its entries, in
-memory; after `FLUSH` rounds they are added to totals, so a sum of n entries errs by at most
+The body is a function of the first lane's index and a mask. The entries that do not fill a vector are done
+with the last full vector again, masked where a fold has had them. A fold has an accumulator vector for each of its
+entries, in memory; after `FLUSH` rounds they are added to totals, so a sum of n entries errs by at most
 (FLUSH + n/(FLUSH lanes) + log2(lanes)) u sum |x| to first order.
 """
 
@@ -70,7 +70,7 @@ class LaneLoop:
             if how.kind == "uniform":
                 env[n] = self._uniform(self.args[k], n)
             elif how.kind == "gather":
-                env[n] = self._gathered(self.args[k], whole, env[n.args[0]][()], n)
+                env[n] = self._gathered(self.args[k], whole, env[n.args[0]].item(), n)
             else:
                 env[n] = self._loaded(self.args[k], whole, how.axis, n)
         entries = Entries(b, graph, env)
@@ -177,9 +177,8 @@ class LaneLoop:
         t = storage(kind)
         step, places = self._offsets(shape, axis)
         row = self._row(pointer, t, step)
-        for v, at in zip(entries.ravel(), places, strict=True):
-            if kind == "i1":
-                v = b.emit(f"zext <{w} x i1> {v.ref} to <{w} x i8>", "i8")
+        for entry, at in zip(entries.ravel(), places, strict=True):
+            v = b.emit(f"zext <{w} x i1> {entry.ref} to <{w} x i8>", "i8") if kind == "i1" else entry
             if step == 1:
                 p = self._scalar(f"getelementptr {t}, ptr {row}, i64 {at}", "ptr").ref
                 b.do(f"store <{w} x {t}> {v.ref}, ptr {p}, align {BYTES[t]}")
@@ -194,8 +193,8 @@ class LaneLoop:
         t = LLVM_TYPE[kind]
         neutral = b.const(kind, identity_of(op, kind, False))
         size = w * BYTES[storage(kind)]
-        for k, v in enumerate(entries.ravel()):
-            v = b.emit(f"select <{w} x i1> %mask, <{w} x {t}> {v.ref}, <{w} x {t}> {neutral.ref}", kind)
+        for k, entry in enumerate(entries.ravel()):
+            v = b.emit(f"select <{w} x i1> %mask, <{w} x {t}> {entry.ref}, <{w} x {t}> {neutral.ref}", kind)
             p = self._scalar(f"getelementptr i8, ptr %scratch, i64 {at + k * size}", "ptr").ref
             old = b.emit(f"load <{w} x {t}>, ptr {p}, align 8", kind)
             b.do(f"store <{w} x {t}> {combine(b, op, old, v).ref}, ptr {p}, align 8")

@@ -1,8 +1,8 @@
 """A large axis as SIMD lanes: what a graph does along it entry by entry becomes one loop over a small, unrolled graph.
 
-Arrays of 30 000 points with 3 coordinates are bad loops either way; but one point is a graph of a few dozen numbers. So the nodes
-that work along an axis of n entries without mixing them are cut out (`outlined`), the axis is taken off their
-shapes, and the small graph that remains is written once, each of its numbers a vector of lanes. Sums
+Arrays of 30 000 points with 3 coordinates are bad loops either way; but one point is a graph of a few dozen
+numbers. So the nodes that work along an axis of n entries without mixing them are cut out (`outlined`), the axis is
+taken off their shapes, and the small graph that remains is written once, each of its numbers a vector of lanes. Sums
 over the axis are accumulators. It is the inverse of vmap.
 """
 
@@ -40,7 +40,7 @@ class _No(Exception):
 
 @dataclass(frozen=True)
 class Input:
-    """An argument of the loop body. kind "lane": entry i along `axis`; "uniform": all of it; "gather": source[index[i]]."""
+    """An argument of the loop body. kind "lane": entry i along `axis`; "uniform": all; "gather": source[index[i]]."""
 
     kind: str
     axis: int = 0
@@ -48,7 +48,7 @@ class Input:
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """One lane: `graph` over `inputs`. Its outputs are stored along an axis (`stores`), or folded over the lanes (`folds`)."""
+    """One lane: `graph` over `inputs`. Outputs are stored along an axis (`stores`) or folded over lanes (`folds`)."""
 
     graph: Graph
     n: int
@@ -440,7 +440,7 @@ def _loop(cut: _Cut, stores: list[Node], folds: list[Node]) -> dict[Node, Node]:
 
 def _replaced(graph: Graph, made: dict[Node, Node]) -> Graph:
     """The graph with these nodes for those; the new ones' arguments are replaced as well."""
-    new: dict[Node, Node] = {}
+    new: dict[Node, Node] = {i: i for i in graph.inputs}
 
     def build(m: Node) -> Node:
         stack = [m]
@@ -464,8 +464,6 @@ def _replaced(graph: Graph, made: dict[Node, Node]) -> Graph:
             stack.pop()
         return new[m]
 
-    for i in graph.inputs:
-        new[i] = i
     outputs = tuple(build(o) for o in graph.outputs)
     guards = tuple(type(g)(build(g.node), g.outcome, g.site) for g in graph.guards)
     return Graph(graph.inputs, outputs, guards, graph.name, graph.names)

@@ -32,7 +32,6 @@ class LoopNest(Nest):
     """`write()` gives the function's text: `i1 @name(ptr ...)`, true if a computed index was out of bounds."""
 
     def write(self) -> str:
-        b = self.b
         self.text: list[str] = ["entry:"]
         body = self._scalar() if not self.top else self._loops()
         if self.checked:
@@ -261,12 +260,11 @@ class LoopNest(Nest):
         b, t = self.b, LLVM_TYPE[v.kind]
         while w > 1:
             h = w // 2
-            half = lambda lo: ", ".join(f"i32 {lo + k}" for k in range(h))
-            parts = []
-            for lo in (0, h):
-                parts.append(
-                    b.emit(f"shufflevector <{w} x {t}> {v.ref}, <{w} x {t}> poison, <{h} x i32> <{half(lo)}>", v.kind)
-                )
+            halves = [", ".join(f"i32 {k}" for k in range(lo, lo + h)) for lo in (0, h)]
+            parts = [
+                b.emit(f"shufflevector <{w} x {t}> {v.ref}, <{w} x {t}> poison, <{h} x i32> <{half}>", v.kind)
+                for half in halves
+            ]
             b.width = h
             if h == 1:
                 b.width = 1
@@ -322,8 +320,9 @@ class LoopNest(Nest):
             if how:
                 # an infinite sum leaves inf - inf behind: then the plain sum counts
                 total = new + more
-                new = b.select((more - more).eq(0.0), total, new)
-            totals[r] = new
+                totals[r] = b.select((more - more).eq(0.0), total, new)
+            else:
+                totals[r] = new
         b.lines = keep
         head += [
             f"  %{label}.far = add nuw nsw i64 {s}, {size}",

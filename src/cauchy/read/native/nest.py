@@ -2,9 +2,9 @@
 
 Code that does not depend on the innermost variable is written before its loop (`levels`). The
 iterations that do not fill a vector are a last, shorter or masked one. A sum over the innermost
-loop has an accumulator for each lane (and `UNROLL` of them for cheap bodies), joined as a tree; a long one is cut into blocks
-of `BLOCK` vectors, whose sums are added with the rounding errors carried along (Neumaier, 1974). Its error is at
-most (BLOCK + log2(lanes) + 4) u sum |x| to first order, u = 2^-53 or 2^-24, however long it is.
+loop has an accumulator for each lane (and `UNROLL` of them for cheap bodies), joined as a tree; a long one is cut
+into blocks of `BLOCK` vectors, whose sums are added with the rounding errors carried along (Neumaier, 1974). Its
+error is at most (BLOCK + log2(lanes) + 4) u sum |x| to first order, u = 2^-53 or 2^-24, however long it is.
 """
 
 from __future__ import annotations
@@ -54,8 +54,7 @@ class Nest:
 
     def _places(self) -> list[tuple[int, ...]]:
         found = [p.offset for r in self.group.roots for p in self.plan.info[r].places]
-        for r in self.group.roots:
-            found.append(place(r.node, r.node.shape, r.target, self.depth).offset)
+        found += [place(r.node, r.node.shape, r.target, self.depth).offset for r in self.group.roots]
         return found
 
     def _merged(self) -> list[list[int]]:
@@ -133,9 +132,9 @@ class Nest:
         if what == "number":
             return self.b_const(kind, where.value), 0
         key = (what, where if what == "memory" else (where[0], index_key(where[1])))
-        found = self.inner.get(key) or self.outer.get(key)
+        found: tuple[Value, int] | None = self.inner.get(key) or self.outer.get(key)
         if found is None:
-            found = self.load(where, key) if what == "memory" else self.operation(*where, key)
+            found = self.load(where, key) if what == "memory" else self.operation(where[0], where[1], key)
         return self.in_kind(*found, kind)
 
     def b_const(self, kind: str, v: Any) -> Value:

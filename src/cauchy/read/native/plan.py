@@ -8,6 +8,7 @@ is read by the next from its register.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,14 +17,15 @@ from typing import Any
 from ... import ops as P
 from ...graph import CONST, Graph, Node
 from ...rewrite import make
-from .access import Affine, Dynamic, Index, NotAffine, Place, broadcast, follow, identity, immediate, is_view, place
+from .access import Dynamic, Index, Place, broadcast, follow, immediate, is_view, place
 from .blas import product
 from .lanes import LANES
-from .roots import FOLDS, Root, copied, letters, loops, stored
+from .roots import Root, letters, loops, stored
 from .scalar import kinds_supported, loop_kinds, native
 
 PRODUCTS = (P.matmul, P.dot, P.inner, P.vdot, P.einsum)
 ROLLED = (P.scan, P.cond, P.while_loop)
+CHAIN = 100  # virtual nodes that follow one from the other
 CHEAP = 8.0  # a virtual node that costs more additions than this is not computed twice
 
 
@@ -71,10 +73,13 @@ class Plan:
         self._known: dict[Root, Reads] = {}
         self._classify()
         self._force()
+        self._shorten()
         self.inside = self._nested()
         self._order: dict[Root, Root] = {}
         self.steps = self._grouped()
-        while self._share():
+        for round_ in itertools.count():
+            if not self._share(all_=round_ > 5):
+                break
             self.steps = self._grouped()
 
     # -- what each node is ---------------------------------------------------------------------------------
@@ -163,7 +168,7 @@ class Plan:
             self._materialize(self.alias[n])
         # a computed index is looked up in memory
         for n in self.graph.nodes:
-            if n.prim is P.getitem and n in self.virtual and len(n.args) > 1:
+            if n.prim is P.getitem and n in self.virtual and n.args[1:]:
                 self._materialize(n.args[0])
             if n.prim is P.take_along_axis and n in self.roots:
                 self._materialize(n.args[0])
@@ -172,6 +177,16 @@ class Plan:
                 for a in n.args:
                     if _looked_up(a):
                         self._materialize(a)
+
+    def _shorten(self) -> None:
+        """Memory for every so many links of a chain of virtual nodes: they are followed by recursion."""
+        links: dict[Node, int] = {}
+        for n in self.graph.nodes:
+            if n in self.virtual:
+                links[n] = 1 + max((links.get(a, 0) for a in n.args), default=0)
+                if links[n] > CHAIN:
+                    self._materialize(n)
+                    links[n] = 0
 
     def reads_of(self, n: Node, how: str) -> list[Node]:
         """The nodes whose memory a call reads."""
@@ -185,7 +200,6 @@ class Plan:
         if n in self.virtual:
             self.virtual.discard(n)
             self.roots[n] = stored(n)
-            self._known = {r: reads for r, reads in self._known.items() if n not in reads.seen}
 
     def _nested(self) -> dict[Node, tuple[Node, int]]:
         """Parts that only a concatenation reads are computed in its place: part -> (whole, entries before it)."""
@@ -305,6 +319,9 @@ class Plan:
         ready: dict[Node, int] = {}  # owner -> number of the step that finishes it
         self.info: dict[Root, Reads] = {}
         self.group_of: dict[Node, set[int]] = {}
+        parts_of: dict[Node, list[Node]] = {}
+        for part, (whole, _) in self.inside.items():
+            parts_of.setdefault(whole, []).append(part)
         for n in self.graph.nodes:
             if n in self.calls:
                 ready[n] = len(steps)
@@ -317,11 +334,9 @@ class Plan:
                     last_stage, floor = root.stage, ready.get(n, -1) + 1
                 if root not in self._order:
                     self._order[root] = self._arranged(root)
-                root = self._order[root]
-                ready[root.node] = max(ready.get(root.node, 0), self._join(steps, ready, root, floor))
-            for part, (whole, _) in self.inside.items():
-                if whole is n:
-                    ready[n] = max(ready.get(n, 0), ready[part])
+                ready[root.node] = max(ready.get(root.node, 0), self._join(steps, ready, self._order[root], floor))
+            for part in parts_of.get(n, ()):
+                ready[n] = max(ready.get(n, 0), ready[part])
         return steps
 
     def _join(self, steps: list[Step], ready: dict[Node, int], root: Root, floor: int) -> int:
@@ -373,52 +388,43 @@ class Plan:
         theirs = {p.buffer for r in group.roots for p in self.info[r].places}
         return bool(mine & theirs) or (not mine and not theirs)
 
-    def _share(self) -> bool:
+    def _share(self, all_: bool) -> bool:
         """Give memory to virtual nodes that are dear and computed more than once; whether there were any."""
         cost: dict[Node, float] = {}
         uses: dict[Node, int] = {}
-        size = lambda n: math.prod(n.shape)
+        spread: set[Node] = set()  # read at several indices, or for many more entries than it has
         for root, reads in self.info.items():
+            entries = math.prod(root.dims)
             for n, at in reads.computed.items():
-                times = len(at) * max(1.0, math.prod(root.dims) / max(size(n), 1))
-                uses[n] = uses.get(n, 0) + math.ceil(times)
+                size = math.prod(n.shape)
+                uses[n] = uses.get(n, 0) + math.ceil(len(at) * max(1.0, entries / max(size, 1)))
+                if len(at) > 1 or entries >= 2 * max(size, 1) > 0:
+                    spread.add(n)
         todo = []
         for n in self.graph.nodes:
             if n in self.virtual and n.prim in native:
                 cost[n] = native[n.prim].cost + sum(cost.get(a, 1.0) for a in n.args)
-                if cost[n] > CHEAP and uses.get(n, 0) > 1 and (len(self.group_of.get(n, ())) > 1 or self._spread(n)):
+                if cost[n] > CHEAP and uses.get(n, 0) > 1 and (len(self.group_of.get(n, ())) > 1 or n in spread):
                     todo.append(n)
             elif is_view(n):
                 cost[n] = cost.get(n.args[0], 1.0)
         # those nearest to the inputs first: behind them the rest may have become cheap
         chosen, behind = set(todo), set[Node]()
-        for n in self.graph.nodes:
+        for n in () if all_ else self.graph.nodes:
             if any(a in chosen or a in behind for a in n.args):
                 behind.add(n)
         shallow = [n for n in todo if n not in behind]
         for n in shallow:
             self._materialize(n)
+        new = set(shallow)
+        self._known = {r: reads for r, reads in self._known.items() if new.isdisjoint(reads.seen)}
         return bool(shallow)
-
-    def _spread(self, n: Node) -> bool:
-        """Whether some root reads an entry of n at several indices or for many of its own."""
-        return any(
-            n in reads.computed
-            and (
-                len(reads.computed[n]) > 1
-                or (math.prod(root.dims) >= 2 * max(math.prod(n.shape), 1) and math.prod(n.shape) > 0)
-            )
-            for root, reads in self.info.items()
-        )
 
 
 def _looked_up(n: Node) -> bool:
     """Whether a view reads its entries at computed indices."""
     while is_view(n):
-        if n.prim is P.getitem and len(n.args) > 1:
+        if n.prim is P.getitem and n.args[1:]:
             return True
         n = n.args[0]
     return False
-
-
-__all__ = ["FOLDS", "Affine", "Call", "Group", "NotAffine", "Plan", "Step", "copied", "identity", "letters"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from .tile import Tiled
 from .unroll import Unrolled, small
 
 OK, OUT_OF_BOUNDS = 0, -1
+MANY = 500  # places in scratch memory from which no room is looked for between them
 
 
 def prepared(graph: Graph) -> Graph:
@@ -37,8 +37,9 @@ def prepared(graph: Graph) -> Graph:
     outputs: list[Node] = []
     for n in graph.outputs:
         if n in graph.inputs or n.prim is CONST or n.prim in (P.reshape, P.item) or n in outputs:
-            n = make(P.identity, (n,), n.shape, n.dtype, None, n.site)
-        outputs.append(n)
+            outputs.append(make(P.identity, (n,), n.shape, n.dtype, None, n.site))
+        else:
+            outputs.append(n)
     return outlined(Graph(graph.inputs, tuple(outputs), guards, graph.name, graph.names))
 
 
@@ -104,9 +105,10 @@ class Program:
     def __init__(self, graph: Graph, text: Text, name: str = "kernel") -> None:
         self.graph, self.text, self.name = prepared(graph), text, name
         self.work, self.scratch = 0.0, 0
+        self.plan: Plan | None = None
         self.captured = tuple(n for n in self.graph.nodes if n.prim is CONST and n.origin is not None)
         if small(self.graph):
-            self.slots, self.values, self.plan = (*self.graph.inputs, *self.captured), (), None
+            self.slots, self.values = (*self.graph.inputs, *self.captured), ()
             self._write_unrolled()
             return
         self.plan = Plan(self.graph, vector_bytes() // 8, text.compilable)
@@ -116,11 +118,17 @@ class Program:
         self._lay_out()
         self._write()
 
+    @property
+    def planned(self) -> Plan:
+        """The plan, where there is one: small graphs are unrolled without."""
+        assert self.plan is not None
+        return self.plan
+
     def _bodies(self) -> None:
         """The bodies of rolled loops become programs first: their scratch memory is part of ours."""
         self.bodies: dict[Node, tuple[Program, ...]] = {}
         self.loops: dict[Node, LaneLoop] = {}
-        for n, how in self.plan.calls.items():
+        for n, how in self.planned.calls.items():
             if how == "lanes":
                 self.loops[n] = LaneLoop(n, self.text.name("lanes"), vector_bytes())
             if how == "rolled":
@@ -130,7 +138,7 @@ class Program:
 
     def _lay_out(self) -> None:
         """Where each owner lives: ("in", i), ("out", i) or ("scratch", offset)."""
-        plan, graph = self.plan, self.graph
+        plan, graph = self.planned, self.graph
         self.where: dict[Node, tuple[str, int]] = {n: ("in", i) for i, n in enumerate(self.slots)}
         for i, n in enumerate(graph.outputs):
             self.where.setdefault(n, ("out", i))
@@ -148,8 +156,8 @@ class Program:
             if n in self.where or n.prim is CONST:
                 continue
             size = self._bytes(n)
-            at = 0
-            for o, s in sorted((o, s) for end, o, s in laid if end >= first[n]):
+            at = 0 if len(laid) < MANY else self.scratch
+            for o, s in () if len(laid) >= MANY else sorted((o, s) for end, o, s in laid if end >= first[n]):
                 if at + size <= o:
                     break
                 at = max(at, o + s)
@@ -159,8 +167,8 @@ class Program:
 
     def _home(self, n: Node) -> Node:
         """The node in whose memory this one lies."""
-        while self.plan is not None and n in self.plan.inside:
-            n = self.plan.inside[n][0]
+        while n in self.planned.inside:
+            n = self.planned.inside[n][0]
         return n
 
     def _bytes(self, n: Node) -> int:
@@ -171,7 +179,7 @@ class Program:
         return aligned(math.prod(n.shape) * n.dtype.itemsize)
 
     def _touched(self, step: Group | Call) -> set[Node]:
-        plan = self.plan
+        plan = self.planned
         if isinstance(step, Group):
             return {r.node for r in step.roots} | {p.buffer for r in step.roots for p in plan.info[r].places}
         args = {plan.owner(a) for a in plan.reads_of(step.node, step.how) if not isinstance(a.dtype, tuple)}
@@ -185,8 +193,8 @@ class Program:
                 a = np.asarray(n.value, n.dtype.newbyteorder("="), order="C")
                 self.text.constants.append(a)
                 known[n] = f"inttoptr (i64 {a.ctypes.data} to ptr)"
-            elif self.plan is not None and n in self.plan.inside:
-                whole, before = self.plan.inside[n]
+            elif n in self.planned.inside:
+                whole, before = self.planned.inside[n]
                 base = self._pointer(whole, lines, known)
                 known[n] = f"%b{len(known)}"
                 lines.append(f"  {known[n]} = getelementptr i8, ptr {base}, i64 {before * n.dtype.itemsize}")
@@ -216,7 +224,7 @@ class Program:
             self.segments.append(Segment(name, tuple(waiting)))
             lines, known, waiting = [], {}, []
 
-        for k, step in enumerate(self.plan.steps):
+        for k, step in enumerate(self.planned.steps):
             if isinstance(step, Call) and step.how == "value":
                 waiting.append(step.node)
                 continue
@@ -233,10 +241,11 @@ class Program:
 
     def _step(self, k: int, step: Group | Call, known: dict[Node, str]) -> list[str]:
         lines: list[str] = []
+        plan = self.planned
         name = self.text.name("step")
         checked = False
         if isinstance(step, Group):
-            nest = Tiled(self.plan, step, name, vector_bytes())
+            nest = Tiled(plan, step, name, vector_bytes())
             body, args, checked = nest.write(), list(nest.pointers), nest.checked
             self.text.take(nest.b)
             self.work += math.prod(step.dims) * step.cost
@@ -246,17 +255,17 @@ class Program:
         elif step.how == "lanes":
             loop = self.loops[step.node]
             name, body = loop.name, loop.write()
-            args, checked = [*step.node.args, *self.plan.parts[step.node], step.node], loop.checked
+            args, checked = [*step.node.args, *plan.parts[step.node], step.node], loop.checked
             self.work += loop.body.n * len(loop.b.lines) / loop.width
             self.text.take(loop.b)
         else:
             bodies = self.bodies[step.node]
-            body, work = rolled.write(step.node, name, bodies, self.plan.parts[step.node])
-            args, checked = [*step.node.args, *self.plan.parts[step.node], step.node], True
+            body, work = rolled.write(step.node, name, bodies, plan.parts[step.node])
+            args, checked = [*step.node.args, *plan.parts[step.node], step.node], True
             self.work += work
             self.text.declares.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
         self.text.functions.append(body)
-        pointers = ", ".join(f"ptr {self._pointer(self.plan.owner(a), lines, known)}" for a in args)
+        pointers = ", ".join(f"ptr {self._pointer(plan.owner(a), lines, known)}" for a in args)
         lines.append(f"  %s{k} = call i1 @{name}({pointers})")
         if checked:
             lines += [f"  br i1 %s{k}, label %bad, label %on{k}", f"on{k}:"]
@@ -297,7 +306,7 @@ class Program:
             if g.node.prim is CONST and g.node.origin is None:
                 out.append(f"  %h{k} = icmp ne i8 {int(bool(g.node.value))}, 0")
             else:
-                p = self._pointer(self.plan.owner(g.node), out, known)
+                p = self._pointer(self.planned.owner(g.node), out, known)
                 out += [f"  %g{k} = load i8, ptr {p}", f"  %h{k} = icmp ne i8 %g{k}, 0"]
             out += [
                 f"  br i1 %h{k}, label %held{k}, label %fail{k}",
@@ -310,6 +319,3 @@ class Program:
 
 def aligned(size: int) -> int:
     return max(64, -(-size // 64) * 64)
-
-
-__all__ = ["OK", "OUT_OF_BOUNDS", "Any", "Program", "Segment", "Text", "aligned", "prepared"]

@@ -15,7 +15,7 @@ import numpy as np
 
 from ... import ops as P
 from ...graph import Node
-from .access import Affine, Dynamic, Index, affine, broadcast, identity, indexable, item_index
+from .access import Dynamic, Index, affine, broadcast, identity, indexable, item_index
 
 # operations that fold many entries into one, by their identity element
 FOLDS = {"sum", "prod", "max", "min", "any", "all", "count"}
@@ -140,7 +140,7 @@ def _written(n: Node, v: Node, arrays: tuple[Node, ...], shape: tuple[int, ...],
 def _selected(key: tuple[Any, ...], arrays: tuple[Node, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of x[key]."""
     given = iter(arrays)
-    whole = tuple(np.zeros(next(given).shape, np.intp) if isinstance(k, str) and k == P.ARRAY else k for k in key)
+    whole: Any = tuple(np.zeros(next(given).shape, np.intp) if isinstance(k, str) and k == P.ARRAY else k for k in key)
     return np.broadcast_to(np.empty((), np.int8), shape)[whole].shape
 
 
@@ -270,23 +270,3 @@ def loops(n: Node) -> list[Root]:
     if roots and roots[0].op in ("max", "min") and not math.prod(roots[0].dims):
         return []  # NumPy raises
     return roots
-
-
-def is_affine(i: Any) -> bool:
-    return not isinstance(i, Dynamic)
-
-
-__all__ = [
-    "FOLDS",
-    "RUNNING",
-    "Affine",
-    "Root",
-    "contraction",
-    "copied",
-    "filled",
-    "is_affine",
-    "letters",
-    "loops",
-    "store",
-    "stored",
-]

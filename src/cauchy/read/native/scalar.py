@@ -26,7 +26,7 @@ native = Rules("native", "compile")
 @dataclass(frozen=True)
 class Rule:
     """How to compute an entry. `operands`: "out" (in the result's kind), "common" (in the arguments' common
-    kind), "bool" (as truth values), "as is", or "where" (the first as a truth value). `cost` is in units of an addition."""
+    kind), "bool" (as truth values), "as is", or "where" (the first as a truth value). `cost` is in additions."""
 
     write: Callable[..., Value]
     operands: str = "out"
@@ -275,7 +275,7 @@ line(P.logical_and, lambda b, x, y: x & y, "bool")
 line(P.logical_or, lambda b, x, y: x | y, "bool")
 line(P.logical_xor, lambda b, x, y: x ^ y, "bool")
 line(P.logical_not, lambda b, x: x.invert(), "bool")
-line(P.isnan, lambda b, x: _nan(b, x), "as is")
+line(P.isnan, _nan, "as is")
 line(P.isfinite, lambda b, x: b.fabs(x).lt(math.inf) if is_float(x.kind) else b.const("i1", True), "as is")
 line(P.isinf, lambda b, x: b.fabs(x).eq(math.inf) if is_float(x.kind) else b.const("i1", False), "as is")
 line(P.bitwise_and, lambda b, x, y: x & y)

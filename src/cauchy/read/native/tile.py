@@ -1,8 +1,9 @@
 """Sums over the loop around the vectors: products of matrices, and of matrices with vectors from the left.
 
 The accumulators of a tile (some vectors, for some rounds of the loop outside) stay in registers while the
-summed loop runs: order (outer..., JAM rounds at once, summed, vectors). A product and its addition are one fma. A
-long sum goes on in memory every `STRIP` rounds, so its error is at most (STRIP + rounds/STRIP) u sum |x| to first order.
+summed loop runs: order (outer..., JAM rounds at once, summed, vectors). A product and its addition are one fma.
+A long sum goes on in memory every `STRIP` rounds, so its error is at most (STRIP + rounds/STRIP) u sum |x| to first
+order.
 """
 
 from __future__ import annotations

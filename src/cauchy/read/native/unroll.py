@@ -22,6 +22,7 @@ from .roots import letters
 from .scalar import converted, kinds_supported, loop_kinds, native
 
 LIMIT = 1000.0  # additions; a function like exp counts as 25
+NUMBERS = 15_000.0  # instructions, in a graph of numbers and very short arrays, of which loops would have nothing
 
 _ARRANGED = (P.reshape, P.transpose, P.broadcast_to, P.identity, P.stop_gradient)
 _INDEXED = {P.getitem: 1, P.scatter_add: 1, P.setitem: 2, P.add_at: 2}  # number of arguments before the index arrays
@@ -39,19 +40,22 @@ _FOLDS = {
 def small(graph: Graph) -> bool:
     """Whether a graph is worth unrolling, and made of what this file knows."""
     work = 0.0
+    numbers = all(math.prod(n.shape) <= 4 for n in graph.nodes if n.prim.outputs == 1)
+    limit = NUMBERS if numbers else LIMIT
     for n in graph.nodes:
         if n in graph.inputs or n.prim is CONST:
-            if not kinds_supported([n.dtype]) or math.prod(n.shape) > LIMIT:
+            if not kinds_supported([n.dtype]) or math.prod(n.shape) > limit:
                 return False
             continue
         if isinstance(n.dtype, tuple) or not kinds_supported([n.dtype]) or not _known(n):
             return False
-        work += math.prod(n.shape) * (native[n.prim].cost if n.prim in native else 1.0)
+        cost = native[n.prim].cost if n.prim in native else 1.0
+        work += math.prod(n.shape) * (min(cost, 3.0) if numbers else cost)
         if n.prim in _FOLDS or n.prim not in native:
             work += sum(math.prod(a.shape) for a in n.args)
         if n.prim in (P.matmul, P.dot, P.inner, P.vdot, P.einsum):
             work += _terms(n)
-        if work > LIMIT:
+        if work > limit:
             return False
     return True
 
@@ -153,8 +157,8 @@ class Entries:
         rows = np.transpose(x, (*axes, *kept)).reshape(math.prod(x.shape[a] for a in axes), size)
         if not len(rows):
             return _each(np.empty(size), lambda _: self.b.const(kind, identity_of(op, kind, True)))
-        parts = list(rows)
-        join = np.frompyfunc(lambda a, c: combine(self.b, op, a, c), 2, 1)
+        parts: list[np.ndarray] = list(rows)
+        join: Any = np.frompyfunc(lambda a, c: combine(self.b, op, a, c), 2, 1)
         while len(parts) > 1:
             parts = [join(p, q) for p, q in zip(parts[::2], parts[1::2], strict=False)] + parts[len(parts) & ~1 :]
         return parts[0]
@@ -166,8 +170,8 @@ class Entries:
         names = list(dict.fromkeys((*out, *(c for o in operands for c in o))))
         size: dict[Any, int] = {}
         factors: list[np.ndarray] = []
-        for o, a in zip(operands, n.args, strict=True):
-            x = self.entries(a, kind)
+        for labels, a in zip(operands, n.args, strict=True):
+            o, x = labels, self.entries(a, kind)
             for c in {c for c in o if o.count(c) > 1}:  # a repeated letter is a diagonal
                 first, *others = [i for i, d in enumerate(o) if d == c]
                 for i in reversed(others):
@@ -229,7 +233,7 @@ class Unrolled(Entries):
         for i, n in enumerate(graph.outputs):
             self._store(f"%out{i}", n)
         for k, g in enumerate(graph.guards):
-            ok = self.entries(g.node, "i1")[()]
+            ok = self.entries(g.node, "i1").item()
             self.b.do(f"br i1 {ok.ref}, label %held{k}, label %fail{k}")
             self.b.place(f"fail{k}")
             self.b.do(f"ret i32 {k + 1}")
@@ -250,8 +254,8 @@ class Unrolled(Entries):
     def _store(self, pointer: str, n: Node) -> None:
         kind = kind_of(n.dtype)
         t = storage(kind)
-        for k, v in enumerate(self.entries(n, kind).ravel()):
-            v = self.b.emit(f"zext i1 {v.ref} to i8", "i8") if kind == "i1" else v
+        for k, entry in enumerate(self.entries(n, kind).ravel()):
+            v = self.b.emit(f"zext i1 {entry.ref} to i8", "i8") if kind == "i1" else entry
             p = self.b.emit(f"getelementptr {t}, ptr {pointer}, i64 {k}", "ptr").ref
             self.b.do(f"store {t} {v.ref}, ptr {p}")
 
@@ -269,6 +273,3 @@ def _boxed(x: Any) -> np.ndarray:
     out = np.empty((), object)
     out[()] = x
     return out
-
-
-__all__ = ["LIMIT", "Entries", "Unrolled", "small"]

@@ -12,7 +12,7 @@ from ..context import guard
 from ..later import like as layout
 from .borrow import borrow, filled
 from .registry import FUNCTIONS, implements, refuse, write_out
-from .shape import contiguous, into, static, unboxed, values
+from .shape import contiguous, into, static, unboxed
 
 borrow(np.select, np.piecewise, np.polyval, np.vander, np.fix, np.angle, np.real_if_close, np.iscomplex, np.isreal)
 borrow(np.allclose, np.array_equiv, np.isposinf, np.isneginf, np.common_type)

@@ -53,7 +53,8 @@ def define(name: str, kind: str, width: int) -> tuple[str, frozenset[str], froze
         f, b = TABLE[name], Builder(width)
         t = b.type(kind)
         out = f.write(b, *(Value(b, f"%x{i}", kind) for i in range(f.arity)))
-        head = f"define internal {t} @{function_symbol(name, kind, width)}({', '.join(f'{t} %x{i}' for i in range(f.arity))})"
+        params = ", ".join(f"{t} %x{i}" for i in range(f.arity))
+        head = f"define internal {t} @{function_symbol(name, kind, width)}({params})"
         text = "\n".join([f"{head} alwaysinline nounwind memory(none) {{", *b.lines, f"  ret {t} {out.ref}", "}"])
         _TEXTS[key] = text, frozenset(b.declares), frozenset(b.needs)
     return _TEXTS[key]
