@@ -17,7 +17,6 @@ from _peers import Call
 from scipy.sparse import csr_array, issparse
 
 import cauchy
-from cauchy.calculus.sparse import sparse_hessian, sparse_jacobian
 
 MakeCall = Callable[[], Call | list[Call]]
 Check = tuple[str, float, float]  # against what, error, bound
@@ -190,7 +189,7 @@ def ba(size: str) -> Case:
     """No two observations hold the same numbers, as in the files: they are moved by up to 1e-3."""
     b = adbench.read_bundle(size, 1e-3)
     f, p = b.residuals(), b.parameters
-    jacobian = lambda f: sparse_jacobian(f, (0, 1, 2))
+    jacobian = lambda f: cauchy.jacobian(f, (0, 1, 2), sparse=True)
 
     def references(result: Any) -> list[Check]:
         test = adbench.read_bundle("test")
@@ -292,7 +291,7 @@ def hessian(size: str) -> Case:
     x = np.random.default_rng(0).normal(size=int(float(size)))
     f = peers.rosenbrock()
     return Case(
-        "hessian", size, lambda: at(sparse_hessian(f), x), lambda: at(cauchy.compile(f), x),
+        "hessian", size, lambda: at(cauchy.hessian(f, sparse=True), x), lambda: at(cauchy.compile(f), x),
         {"CasADi": lambda: peers.casadi_rosenbrock(x, "hessian")}, {"CasADi": 3}, slope=None, elements=x.size,
     )  # fmt: skip
 

@@ -8,8 +8,7 @@ for one name: `--only gmm --sizes d5_K3,d30_K10_n500`, `--only ba --sizes 10x500
 take turns; "x" is the median, over the rounds, of the peer's time over ours. A peer that has several ways to
 write the same (layouts, modes) is given its fastest. Every result is checked first: against the value reading, against
 the peers, and where ADBench has them, against golden values and reference gradients to 1e-8 in its measure
-|x - y| / max(1, |x| + |y|). First calls are those of fresh processes that have compiled a trivial function before; ours
-is until compiled code has run: a first call, which traces, and a second.
+|x - y| / max(1, |x| + |y|). First calls are those of fresh processes that have compiled a trivial function before.
 """
 
 from __future__ import annotations
@@ -72,18 +71,14 @@ def first_call(family: str, size: str, library: str, clock: str) -> float:
     if library == "cauchy":
         import cauchy
 
-        warm = cauchy.compile(lambda x: x + 1.0)
-        warm(1.0)
-        warm(1.0)
+        cauchy.compile(lambda x: x + 1.0)(1.0)
     else:
         from _peers import jitted
 
         jitted(lambda jax: lambda x: x + 1.0, 1.0)()
     begun = CLOCKS[clock]()
     if library == "cauchy":
-        call = case.ours()
-        call()
-        call()
+        case.ours()()
     else:
         made = case.peers[library]()
         call = made[0] if isinstance(made, list) else made

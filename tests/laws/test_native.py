@@ -190,3 +190,15 @@ def test_a_bad_computed_index_is_given_up():
     assert Kernel(graph).run((np.arange(20.0), np.array([-20, 19])))[1][0].tolist() == [0.0, 38.0]
     for i in ([0, 20], [-21, 0]):
         assert Kernel(graph).run((np.arange(20.0), np.array(i)))[0] == -1
+
+
+def test_an_output_that_is_looked_up_in_a_computed_view():
+    x, i = np.arange(24.0).reshape(2, 4, 3), np.array([1, 0, 3])
+    graph = cauchy.trace(lambda x, i: np.sin(x[::-1] * 2.0)[0, i], x, i)
+    assert not disagreement(graph, (x, i))
+
+
+def test_empty_products():
+    for a, b in (((0, 3), (3, 2)), ((2, 0), (0, 3)), ((2, 3), (3, 0))):
+        args = np.ones(a), np.ones(b)
+        assert not disagreement(cauchy.trace(np.matmul, *args), args)

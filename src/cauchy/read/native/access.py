@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ... import ops as P
+from ...errors import InternalError
 from ...graph import CONST, Node
 
 Affine = tuple[int, ...]
@@ -116,12 +117,8 @@ def scaled(i: Any, step: int, start: int) -> Any:
     if isinstance(i, Dynamic):
         if (step, start) == (1, 0):
             return i
-        raise NotAffine
+        raise InternalError("a computed index is sliced: what it reads must be in memory")
     return (start + step * i[0], *(step * c for c in i[1:]))
-
-
-class NotAffine(Exception):
-    """A view of a view with a computed index: the inner one must be in memory."""
 
 
 def follow(n: Node, index: Index, depth: int) -> tuple[Node, Index] | None:
@@ -180,3 +177,8 @@ def place(buffer: Node, shape: tuple[int, ...], index: Index, depth: int) -> Pla
 def immediate(n: Node) -> bool:
     """A constant number, written into the code."""
     return n.prim is CONST and n.origin is None and n.shape == ()
+
+
+def aligned(size: int) -> int:
+    """Bytes that a buffer takes: whole cache lines."""
+    return max(64, -(-size // 64) * 64)

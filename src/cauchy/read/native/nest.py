@@ -131,7 +131,7 @@ class Nest:
         what, where = self.plan.resolve(n, index, self.depth, defines)
         if what == "number":
             return self.b_const(kind, where.value), 0
-        key = (what, where if what == "memory" else (where[0], index_key(where[1])))
+        key = (what, where if what == "memory" else (where[0], tuple(where[1])))
         found: tuple[Value, int] | None = self.inner.get(key) or self.outer.get(key)
         if found is None:
             found = self.load(where, key) if what == "memory" else self.operation(where[0], where[1], key)
@@ -494,10 +494,6 @@ def vector(width: int, t: str) -> str:
 
 def zero(width: int) -> str:
     return "0" if width == 1 else "zeroinitializer"
-
-
-def index_key(args: list[tuple[Node, Any]]) -> Any:
-    return tuple(args)
 
 
 def known_range(n: Node) -> tuple[float, float]:

@@ -168,7 +168,7 @@ class Plan:
             self._materialize(self.alias[n])
         # a computed index is looked up in memory
         for n in self.graph.nodes:
-            if n.prim is P.getitem and n in self.virtual and n.args[1:]:
+            if n.prim is P.getitem and n not in self.calls and n.args[1:]:
                 self._materialize(n.args[0])
             if n.prim is P.take_along_axis and n in self.roots:
                 self._materialize(n.args[0])

@@ -17,6 +17,7 @@ from ...graph import CONST, Graph, Guard, Node
 from ...rewrite import EXACT, make, number, rewrite, soft
 from ..derive.merge import merge_scans
 from . import rolled
+from .access import aligned
 from .blas import gemm
 from .ir import Builder
 from .lanecode import LaneLoop
@@ -315,7 +316,3 @@ class Program:
                 f"held{k}:",
             ]
         return out
-
-
-def aligned(size: int) -> int:
-    return max(64, -(-size // 64) * 64)

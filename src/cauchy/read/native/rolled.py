@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import ops as P
 from ...graph import Graph, Node
+from .access import aligned
 
 if TYPE_CHECKING:
     from .program import Program
@@ -26,10 +27,6 @@ def _size(shape: Any, dtype: Any) -> int:
     return math.prod(shape) * dtype.itemsize
 
 
-def _aligned(size: int) -> int:
-    return max(64, -(-size // 64) * 64)
-
-
 def _state(n: Node) -> list[int]:
     """Bytes of each part that goes from round to round."""
     count = n.params["carry"] if n.prim is P.scan else len(n.shape) if n.prim is P.while_loop else 0
@@ -38,7 +35,7 @@ def _state(n: Node) -> list[int]:
 
 def scratch(n: Node, bodies: Sequence[int]) -> int:
     """Bytes of memory a step needs: two places for each carry, an answer, and what the bodies need."""
-    return sum(2 * _aligned(s) for s in _state(n)) + 64 + max(map(_aligned, bodies))
+    return sum(2 * aligned(s) for s in _state(n)) + 64 + max(map(aligned, bodies))
 
 
 def _call(p: Program, args: Sequence[str], mark: str, lines: list[str]) -> None:
@@ -76,7 +73,7 @@ def _places(n: Node, lines: list[str]) -> tuple[list[tuple[str, str]], str, str]
     for k, size in enumerate(_state(n)):
         for turn in "xy":
             lines.append(f"  %{turn}{k} = getelementptr i8, ptr %scratch, i64 {at}")
-            at += _aligned(size)
+            at += aligned(size)
         pairs.append((f"%x{k}", f"%y{k}"))
     lines += [
         f"  %answer = getelementptr i8, ptr %scratch, i64 {at}",

@@ -183,7 +183,8 @@ class Entries:
             factors.append(x.reshape([x.shape[order.index(c)] if c in o else 1 for c in names]))
         whole = tuple(size[c] for c in names)
         rows = math.prod(size[c] for c in out)
-        terms = [np.broadcast_to(x, whole).reshape(rows, -1) for x in factors]
+        count = math.prod(size[c] for c in names if c not in out)
+        terms = [np.broadcast_to(x, whole).reshape(rows, count) for x in factors]
         result = np.empty(rows, object)
         for i in range(rows):
             result[i] = self._dotted([t[i] for t in terms], kind)
