@@ -36,6 +36,8 @@ def _input(x: Any, varied: bool) -> Input:
         if not (is_number(x) and x.flags.c_contiguous and x.dtype.isnative):
             raise _Unfit
         return Array(x.dtype, x.shape)
+    if x is None:
+        return Same(x)
     if kind is float:
         return Scalar(np.dtype(np.float64), (float,))
     if isinstance(x, np.generic) and is_number(x):
@@ -47,8 +49,6 @@ def _input(x: Any, varied: bool) -> Input:
     if kind is dict and all(type(k) in (str, int) for k in parts):
         return Branch(dict, tuple(_input(v, varied) for v in parts.values()), tuple(parts))
     if varied or isinstance(x, (dict, list, tuple, np.ndarray)) or hasattr(x, "__dataclass_fields__"):
-        if x is None:
-            return Same(x)
         raise _Unfit
     return Same(x)
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from .. import ops as P
 from ..graph import Node, reachable
-from ..read.pattern import varying
+from ..read.derive import varying
 from ..tracer.context import on_behalf_of, record
 
 MOST = 500  # nodes to move through: reading goes down the chain by recursion

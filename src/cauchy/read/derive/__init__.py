@@ -53,8 +53,11 @@ def _fit(c: Any, n: Node) -> Array:
     return c if c.dtype == n.dtype else P.astype(c, dtype=n.dtype)
 
 
-def _dependent(outputs: Sequence[Node], wrt: Sequence[Node]) -> list[Node]:
-    """The nodes between `wrt` and `outputs`, in evaluation order. Nodes older than all of `wrt` cannot be."""
+def varying(wrt: Sequence[Node], outputs: Sequence[Node]) -> list[Node]:
+    """The nodes through which a change of `wrt` can reach the outputs, in evaluation order, `wrt` included.
+
+    Nodes older than all of `wrt` cannot be among them.
+    """
     live = set(wrt)
     for n in reachable(outputs, after=min(w.index for w in wrt) - 1):
         if n not in live and differentiable(n) and any(a in live for a in n.args):
@@ -87,7 +90,7 @@ def push(outputs: Sequence[Node], tangents: Mapping[Node, Array]) -> list[Array 
     if not dot:
         return [None] * len(outputs)
     with np.errstate(all="ignore"):
-        for n in _dependent(outputs, list(tangents)):
+        for n in varying(list(tangents), outputs):
             if n not in dot:
                 with on_behalf_of(n.site):
                     t = _push_node(n, [dot.get(a) for a in n.args])
@@ -160,7 +163,7 @@ def pull(outputs: Mapping[Node, Any], wrt: Sequence[Node]) -> list[Array | None]
     bar: dict[Node, Any] = {}
     for n, g in outputs.items():
         _arrive(bar, n, _Sensitivity(g))
-    live = _dependent(list(outputs), wrt)
+    live = varying(wrt, list(outputs))
     inside, targets = set(live), set(wrt)
     with np.errstate(all="ignore"):
         for n in reversed(live):

@@ -303,6 +303,26 @@ class Builder:
         t = LLVM_TYPE[x.kind]
         return self.emit(f"insertelement {self.type(x.kind)} {x.ref}, {t} {scalar}, i64 {i}", x.kind)
 
+    def everywhere(self, v: Value) -> Value:
+        """A number in every lane."""
+        t, w = LLVM_TYPE[v.kind], self.width
+        one = self.emit(f"insertelement <{w} x {t}> poison, {t} {v.ref}, i64 0", v.kind)
+        return self.emit(
+            f"shufflevector <{w} x {t}> {one.ref}, <{w} x {t}> poison, <{w} x i32> zeroinitializer", v.kind
+        )
+
+    def bounded(self, index: Value, extent: int) -> Value:
+        """The index, or 0 where it is none into an axis of `extent` entries; `%bad` remembers that there was such."""
+        fine = Value(self, index.ref, "u64").lt(extent)
+        inside = self.select(fine, index, 0)
+        width, bad = self.width, fine.invert()
+        if width > 1:
+            bad = self.emit(f"bitcast {self.type('i1')} {bad.ref} to i{width}", "i1")
+            bad = self.emit(f"icmp ne i{width} {bad.ref}, 0", "i1")
+        old = self.emit("load i1, ptr %bad", "i1")
+        self.do(f"store i1 {self.emit(f'or i1 {old.ref}, {bad.ref}', 'i1').ref}, ptr %bad")
+        return inside
+
     def call(self, name: str, *args: Value) -> Value:
         """An elementary function of `functions`, of the kind of its arguments."""
         kind = args[0].kind

@@ -54,7 +54,6 @@ class Kernel:
 
     def __init__(self, graph: Graph, calling: Calling | None = None) -> None:
         text = Text()
-        self.source = graph
         self.program = p = Program(graph, text)
         functions, declares = definitions(text.needs, text.far_needs)
         self.llvm = "\n\n".join([*sorted(text.declares | declares), *functions, *text.functions]) + "\n"

@@ -94,7 +94,7 @@ class LaneLoop:
             v = self._scalar(f"load {t}, ptr {p.ref}", kind)
             if kind == "i1":
                 v = self._scalar(f"icmp ne i8 {v.ref}, 0", "i1")
-            return self._everywhere(v)
+            return self.b.everywhere(v)
 
         return _entries(n.shape, one)
 
@@ -103,11 +103,6 @@ class LaneLoop:
         v = self.b.emit(text, kind)
         self.b.width = self.width
         return v
-
-    def _everywhere(self, v: Value) -> Value:
-        t, w, b = LLVM_TYPE[v.kind], self.width, self.b
-        one = b.emit(f"insertelement <{w} x {t}> poison, {t} {v.ref}, i64 0", v.kind)
-        return b.emit(f"shufflevector <{w} x {t}> {one.ref}, <{w} x {t}> poison, <{w} x i32> zeroinitializer", v.kind)
 
     def _offsets(self, shape: tuple[int, ...], axis: int) -> tuple[int, list[int]]:
         """Entries from lane to lane, and where each entry of a lane stands."""
@@ -151,12 +146,7 @@ class LaneLoop:
         t, rows = storage(kind), source.shape[0]
         i = converted(b, index, "i64")
         i = b.select(i.lt(0), i + rows, i)
-        fine = Value(b, i.ref, "u64").lt(rows)
-        i = b.select(fine, i, 0)
-        bad = b.emit(f"bitcast {b.type('i1')} {fine.invert().ref} to i{w}", "i1")
-        some = self._scalar(f"icmp ne i{w} {bad.ref}, 0", "i1")
-        old = self._scalar("load i1, ptr %bad", "i1")
-        b.do(f"store i1 {self._scalar(f'or i1 {old.ref}, {some.ref}', 'i1').ref}, ptr %bad")
+        i = b.bounded(i, rows)
         self.checked = True
         size = math.prod(source.shape[1:])
         lanes = []
@@ -281,13 +271,9 @@ class LaneLoop:
         refs = []
         for start in (at, at + sum(self.sizes())):
             base = b.emit(f"getelementptr i8, ptr %scratch, i64 {start}", "ptr").ref
-            refs.append(
-                b.emit(f"getelementptr i8, ptr {base}, i64 {self._scaled(b, k, w * BYTES[storage(kind)])}", "ptr").ref
-            )
+            offset = b.emit(f"mul i64 {k}, {w * BYTES[storage(kind)]}", "i64").ref
+            refs.append(b.emit(f"getelementptr i8, ptr {base}, i64 {offset}", "ptr").ref)
         return refs[0], refs[1], t
-
-    def _scaled(self, b: Builder, k: str, size: int) -> str:
-        return b.emit(f"mul i64 {k}, {size}", "i64").ref
 
     def _identities(self, b: Builder, _: int, n: Node, op: str, at: int, k: str) -> None:
         kind = kind_of(n.dtype)

@@ -164,7 +164,7 @@ class _Cut:
         if loop_kinds(m) is None:
             raise _No
         rank = len(m.shape)
-        axes = {self.label(a) + rank - len(a.shape) for a in m.args if self.label(a) is not None}  # type: ignore[operator]
+        axes = {x + rank - len(a.shape) for a in m.args if (x := self.label(a)) is not None}
         if len(axes) != 1:
             raise _No
         (axis,) = axes

@@ -66,17 +66,6 @@ class Library:
             self._engine.finalize_object()
             self._module = module
 
-    @property
-    def optimized(self) -> str:
-        """The IR after LLVM's passes."""
-        return str(self._module)
-
-    @property
-    def asm(self) -> str:
-        """The machine code as text."""
-        with _LOCK:
-            return _machine(2).emit_assembly(self._module)
-
     def address(self, name: str) -> int:
         found = self._engine.get_function_address(name)
         if not found:

@@ -112,11 +112,8 @@ class Nest:
         key = ("splat", v.ref, self.body_width)
         if key not in self.outer:
             with self.at(level):
-                t, w = LLVM_TYPE[v.kind], self.body_width
-                one = self.b.emit(f"insertelement <{w} x {t}> poison, {t} {v.ref}, i64 0", v.kind)
-                all_ = self.b.emit(
-                    f"shufflevector <{w} x {t}> {one.ref}, <{w} x {t}> poison, <{w} x i32> zeroinitializer", v.kind
-                )
+                self.b.width = self.body_width
+                all_ = self.b.everywhere(v)
             self.outer[key] = all_, level
         return self.outer[key][0]
 
@@ -242,14 +239,7 @@ class Nest:
             v = self.b.select(v.lt(0), v + d.extent, v)
         if low < -d.extent or high >= d.extent:
             self.checked = True
-            fine = Value(self.b, v.ref, "u64").lt(d.extent)
-            v = self.b.select(fine, v, 0)
-            bad = fine.invert()
-            if self.b.width > 1:
-                bad = self.b.emit(f"bitcast {self.b.type('i1')} {bad.ref} to i{self.b.width}", "i1")
-                bad = self.b.emit(f"icmp ne i{self.b.width} {bad.ref}, 0", "i1")
-            old = self.b.emit("load i1, ptr %bad", "i1")
-            self.b.do(f"store i1 {self.b.emit(f'or i1 {old.ref}, {bad.ref}', 'i1').ref}, ptr %bad")
+            v = self.b.bounded(v, d.extent)
         return v
 
     def load(self, p: Place, key: Any, hoist: bool = True) -> tuple[Value, int]:
@@ -275,7 +265,10 @@ class Nest:
         with self.at_scalar(level):
             v = self.b.emit(f"load {t}, ptr {ptr}", kind)
             v = self._loaded(v, kind, level)
-        return self._memo(key, level, v) if hoist or self.body_width == 1 else (self._everywhere(v), level)
+        if hoist or self.body_width == 1:
+            return self._memo(key, level, v)
+        with self.at(self.top):
+            return self.b.everywhere(v), level
 
     def _along(self, ptr: str, t: str, step: int) -> str:
         """From the start of a row to where the innermost loop stands."""
@@ -298,15 +291,6 @@ class Nest:
             "i64",
         )
 
-    def _everywhere(self, v: Value) -> Value:
-        """A number of the body in every lane."""
-        with self.at(self.top):
-            t, w = LLVM_TYPE[v.kind], self.body_width
-            one = self.b.emit(f"insertelement <{w} x {t}> poison, {t} {v.ref}, i64 0", v.kind)
-            return self.b.emit(
-                f"shufflevector <{w} x {t}> {one.ref}, <{w} x {t}> poison, <{w} x i32> zeroinitializer", v.kind
-            )
-
     def _loaded(self, v: Value, kind: str, level: int) -> Value:
         v.kind = kind
         if kind != "i1":
@@ -315,6 +299,16 @@ class Nest:
             if self.body_width > 1 and "<" not in self.b.lines[-1]:
                 self.b.width = 1
             return self.b.emit(f"icmp ne {vector(self.b.width, 'i8')} {v.ref}, {zero(self.b.width)}", "i1")
+
+    def _lane_of(self, row: str, t: str, k: int, step: int, lanewise: list[tuple[Value, int]]) -> str:
+        """Pointer to lane k's entry, `step` entries from lane to lane and as far as its computed indices say."""
+        ptr = row
+        for v, _ in lanewise:
+            at = self.b.emit(f"extractelement <{self.body_width} x i64> {v.ref}, i64 {k}", "i64")
+            ptr = self.b.emit(f"getelementptr {t}, ptr {ptr}, i64 {at.ref}", "ptr").ref
+        if k * step:
+            ptr = self.b.emit(f"getelementptr {t}, ptr {ptr}, i64 {k * step}", "ptr").ref
+        return ptr
 
     def _lanes(
         self,
@@ -333,13 +327,7 @@ class Nest:
             row = self._along(row, t, step) if step else row
             ref = "zeroinitializer"
             for k in range(self.valid):
-                ptr = row
-                if lanewise:
-                    for v, _ in lanewise:
-                        i = self.b.emit(f"extractelement <{w} x i64> {v.ref}, i64 {k}", "i64")
-                        ptr = self.b.emit(f"getelementptr {t}, ptr {ptr}, i64 {i.ref}", "ptr").ref
-                if k * step:
-                    ptr = self.b.emit(f"getelementptr {t}, ptr {ptr}, i64 {k * step}", "ptr").ref
+                ptr = self._lane_of(row, t, k, step, lanewise)
                 one = self.b.emit(f"load {t}, ptr {ptr}", kind)
                 ref = self.b.emit(f"insertelement <{w} x {t}> {ref}, {t} {one.ref}, i64 {k}", kind).ref
             v = Value(self.b, ref, kind)
@@ -412,12 +400,7 @@ class Nest:
         row = self._along(row, t, step) if step else row
         inner = LLVM_TYPE[kind] if add else t
         for k in range(self.valid):
-            ptr = row
-            for i, _ in lanewise:
-                at = self.b.emit(f"extractelement <{w} x i64> {i.ref}, i64 {k}", "i64")
-                ptr = self.b.emit(f"getelementptr {t}, ptr {ptr}, i64 {at.ref}", "ptr").ref
-            if k * step:
-                ptr = self.b.emit(f"getelementptr {t}, ptr {ptr}, i64 {k * step}", "ptr").ref
+            ptr = self._lane_of(row, t, k, step, lanewise)
             one = self.b.emit(f"extractelement <{w} x {inner}> {v.ref}, i64 {k}", kind)
             if add:
                 self._add_to(ptr, t, one, kind)

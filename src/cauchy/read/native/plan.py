@@ -135,11 +135,7 @@ class Plan:
 
     def is_leaf(self, n: Node) -> bool:
         """Whether the node is memory to begin with: an input, a constant array."""
-        return n in self._inputs or n.prim is CONST
-
-    @property
-    def _inputs(self) -> tuple[Node, ...]:
-        return self.graph.inputs
+        return n in self.graph.inputs or n.prim is CONST
 
     def _native(self, n: Node) -> bool:
         if isinstance(n.dtype, tuple) or n.prim is P.item:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...graph import Node, reachable
-from ..derive import differentiable
+from ...graph import Node
+from ..derive import varying
 from . import control, elementary, index, linalg, reduce, shape
 from .moves import Look, moved, movers
 from .rows import Pattern
@@ -31,21 +31,11 @@ __all__ = [
     "roots",
     "rules",
     "shape",
-    "varying",
 ]
 
 
 def _size(n: Node) -> int:
     return math.prod(n.shape)
-
-
-def varying(wrt: Sequence[Node], outputs: Sequence[Node]) -> list[Node]:
-    """The nodes through which a change of `wrt` can reach the outputs, in evaluation order, `wrt` included."""
-    live = set(wrt)
-    for n in reachable(outputs, after=min(w.index for w in wrt) - 1):
-        if n not in live and differentiable(n) and any(a in live for a in n.args):
-            live.add(n)
-    return sorted(live, key=lambda n: n.index)
 
 
 def patterns(wrt: Sequence[Node], outputs: Sequence[Node], look: Look) -> list[Pattern | None]:
