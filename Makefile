@@ -60,7 +60,7 @@ format: .venv/ready
 	@rm -f .venv/ready-bench
 	$(PIP) pip
 	$(PIP) --group dev
-	$(PIP) --no-build-isolation --editable '.[plot]'
+	$(PIP) --no-build-isolation --editable '.[all]'
 	@touch $@
 
 .venv/ready-bench: .venv/ready
@@ -71,7 +71,7 @@ pins:
 	@$(FIND_PYTHON); fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
 	"$$python" -m venv "$$fresh" && \
 	"$$fresh/bin/pip" install --quiet --upgrade pip && \
-	"$$fresh/bin/pip" install --quiet '.[plot]' --group all && \
+	"$$fresh/bin/pip" install --quiet '.[all]' --group all && \
 	{ sed '/^#/!d' constraints.txt; \
 	  "$$fresh/bin/pip" freeze --all --exclude cauchy-calculus; } > "$$fresh/pins" && \
 	cp "$$fresh/pins" constraints.txt

@@ -30,6 +30,7 @@ LAYERS = (
     ("read.*",),
     ("figure",),
     ("calculus", "calculus.*"),
+    ("linear", "linear.*"),
     ("optimize", "optimize.*"),
     ("learn", "learn.*"),
     ("course", "course.*"),
@@ -40,7 +41,20 @@ LAYERS = (
 REQUIRED = {"numpy", "scipy"}  # what may be imported when a module loads
 NATIVE = "cauchy.read.native"  # loaded with the first compilation, and LLVM with it
 # only inside functions: slow or optional
-LAZY = {"llvmlite", "sympy", "mpmath", "matplotlib", "jax", "IPython", "graphviz"}
+LAZY = {
+    "llvmlite",
+    "sympy",
+    "mpmath",
+    "matplotlib",
+    "jax",
+    "IPython",
+    "graphviz",
+    "flint",
+    "piqp",
+    "clarabel",
+    "highspy",
+    "safetensors",
+}
 CHILDREN = {"cauchy.calculus.exact", "cauchy.calculus.symbolic"}  # loaded in a child process alone, for SymPy's sake
 
 

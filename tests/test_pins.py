@@ -21,7 +21,8 @@ def wanted() -> set[str]:
         *PROJECT["project"]["optional-dependencies"].values(),
         *PROJECT["dependency-groups"].values(),
     ]
-    return {canonical(entry) for entries in lists for entry in entries if isinstance(entry, str)}
+    named = {canonical(entry) for entries in lists for entry in entries if isinstance(entry, str)}
+    return named - {canonical(PROJECT["project"]["name"])}  # the extra `all` is made of the others
 
 
 def pins() -> list[str]:

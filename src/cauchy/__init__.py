@@ -45,6 +45,15 @@ if TYPE_CHECKING:
     from .calculus.picture import draw
     from .calculus.variable import Variable
     from .calculus.vectorize import vmap
+    from .linear import cg, condition, lstsq, precondition, ridge, solve
+    from .optimize.certificate import certify_optimum
+    from .optimize.convexity import convexity
+    from .optimize.duality import dual, slater
+    from .optimize.lagrange import lagrange, sensitivity
+    from .optimize.least_squares import least_squares
+    from .optimize.minimize import maximize, minimize
+    from .optimize.problem import Problem, problem
+    from .optimize.quadratic import quadratic
 
 __version__ = "0.1.0"
 
@@ -56,6 +65,7 @@ __all__ = [
     "NoRule",
     "NotProved",
     "ParseError",
+    "Problem",
     "Proof",
     "Refused",
     "ShapeError",
@@ -64,15 +74,20 @@ __all__ = [
     "Verdict",
     "antiderivative",
     "area",
+    "certify_optimum",
+    "cg",
     "check",
     "compile",
     "cond",
+    "condition",
+    "convexity",
     "custom_derivative",
     "derivative",
     "derivative_of",
     "difference",
     "differentiate",
     "draw",
+    "dual",
     "equivalent",
     "explain",
     "fundamental_defect",
@@ -82,11 +97,23 @@ __all__ = [
     "integrate",
     "jacobian",
     "jvp",
+    "lagrange",
+    "least_squares",
     "load",
     "loop",
+    "lstsq",
+    "maximize",
+    "minimize",
     "parse",
+    "precondition",
+    "problem",
+    "quadratic",
+    "ridge",
     "running_sum",
     "scan",
+    "sensitivity",
+    "slater",
+    "solve",
     "step_study",
     "stop_gradient",
     "trace",
@@ -99,25 +126,44 @@ __all__ = [
 # Rooms that a first derivative does not need load when they are first asked for (PEP 562), and so do some readings.
 Graph.rooms |= {"draw": "draw", "latex": "notation", "sympy": "notation", "text": "notation"}
 _ROOMS = {
-    "audit": ("derivative_of",),
-    "check": ("check",),
-    "control": ("cond", "loop", "scan"),
-    "difference": ("difference", "step_study"),
-    "explain": ("equivalent", "explain"),
-    "expression": ("parse",),
-    "integrate": ("antiderivative", "area", "fundamental_defect", "integrate", "running_sum", "volume_of_revolution"),
-    "kink": ("differentiate",),
-    "picture": ("draw",),
-    "variable": ("Variable",),
-    "vectorize": ("vmap",),
+    "calculus.audit": ("derivative_of",),
+    "calculus.check": ("check",),
+    "calculus.control": ("cond", "loop", "scan"),
+    "calculus.difference": ("difference", "step_study"),
+    "calculus.explain": ("equivalent", "explain"),
+    "calculus.expression": ("parse",),
+    "calculus.integrate": (
+        "antiderivative",
+        "area",
+        "fundamental_defect",
+        "integrate",
+        "running_sum",
+        "volume_of_revolution",
+    ),
+    "calculus.kink": ("differentiate",),
+    "calculus.picture": ("draw",),
+    "calculus.variable": ("Variable",),
+    "calculus.vectorize": ("vmap",),
+    "linear": ("cg", "condition", "lstsq", "precondition", "ridge", "solve"),
+    "optimize.certificate": ("certify_optimum",),
+    "optimize.convexity": ("convexity",),
+    "optimize.duality": ("dual", "slater"),
+    "optimize.lagrange": ("lagrange", "sensitivity"),
+    "optimize.least_squares": ("least_squares",),
+    "optimize.minimize": ("maximize", "minimize"),
+    "optimize.problem": ("Problem", "problem"),
+    "optimize.quadratic": ("quadratic",),
 }
+_PACKAGES = ("learn", "linear", "optimize")  # scikit-learn is loaded with cauchy.learn
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f"cauchy.{name}")
     if name not in _ROOM_OF:
         raise AttributeError(f"module 'cauchy' has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"cauchy.calculus.{_ROOM_OF[name]}"), name)
+    found = getattr(importlib.import_module(f"cauchy.{_ROOM_OF[name]}"), name)
     globals()[name] = found
     return found
 

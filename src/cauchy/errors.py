@@ -4,6 +4,7 @@ CauchyError
  +- TraceError     (TypeError)             the Python function could not become a graph
  +- ShapeError     (ValueError)            shapes or dtypes that do not fit the question
  +- DomainError    (ValueError)            a value outside the domain where the answer is defined
+ |   +- RankError, NotPositiveDefinite       ... a matrix without the property, with a witness (cauchy.linear)
  +- ParseError     (ValueError)            a text is not an expression of the grammar
  +- NoRule         (NotImplementedError)   a reading has no rule for a primitive
  |   +- Refused                            ... and says why it never will

@@ -465,6 +465,7 @@ STRUCTURAL: dict[str, list[Sample]] = {
     "lstsq_report": [
         Sample((_spread(*a), _r(*b)), {"rcond": None}) for a, b in (((4, 3), (4,)), ((4, 2), (4, 2)), ((2, 4), (2,)))
     ],
+    "cholesky_or_nan": [Sample((_definite(*s),)) for s in _SQUARES],
 }
 
 # what has no slope of its own to compare with
@@ -527,6 +528,7 @@ REFERENCE: dict[str, Callable[..., Any]] = {
     "solve_triangular": lambda a, b, lower, trans, unit_diagonal: scipy.linalg.solve_triangular(
         a, b, lower=lower, trans="T" if trans else "N", unit_diagonal=unit_diagonal
     ),
+    "cholesky_or_nan": np.linalg.cholesky,
     "eigh": lambda a, uplo: np.linalg.eigh(a, UPLO=uplo),
     "eigvalsh": lambda a, uplo: np.linalg.eigvalsh(a, UPLO=uplo),
     "lstsq": lambda a, b, rcond: np.linalg.lstsq(a, b, rcond)[0],

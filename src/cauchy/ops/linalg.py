@@ -22,9 +22,10 @@ solve_triangular = linear_algebra("solve_triangular")  # lower, trans, unit_diag
 inv = linear_algebra("inv")
 det = linear_algebra("det")
 slogdet = linear_algebra("slogdet", outputs=2)
-cholesky = linear_algebra("cholesky")
-eigh = linear_algebra("eigh", outputs=2)
-eigvalsh = linear_algebra("eigvalsh")
+cholesky = linear_algebra("cholesky")  # upper
+cholesky_or_nan = linear_algebra("cholesky_or_nan")  # lower; all NaN for a matrix that has none, and never raises
+eigh = linear_algebra("eigh", outputs=2)  # uplo
+eigvalsh = linear_algebra("eigvalsh")  # uplo
 svd = linear_algebra("svd", outputs=3)  # full_matrices
 svdvals = linear_algebra("svdvals")
 qr = linear_algebra("qr", outputs=2)  # mode reduced

@@ -136,5 +136,6 @@ def _system(p: Primitive) -> Any:
 
 batch[P.solve] = _system(P.solve)
 batch[P.solve_triangular] = _system(P.solve_triangular)
-stacks(P.inv, P.det, P.slogdet, P.cholesky, P.eigh, P.eigvalsh, P.svd, P.svdvals, P.qr, P.pinv)
+stacks(P.inv, P.det, P.slogdet, P.cholesky, P.cholesky_or_nan)
+stacks(P.eigh, P.eigvalsh, P.svd, P.svdvals, P.qr, P.pinv)
 each(P.lstsq, P.lstsq_report)

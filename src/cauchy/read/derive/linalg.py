@@ -458,6 +458,7 @@ def _lstsq_report(ts: Any, y: Any, a: Any, b: Any, *, rcond: Any) -> tuple[Any, 
 
 
 linearize[P.cholesky] = (_cholesky,)
+linearize[P.cholesky_or_nan] = (lambda t, y, a: _cholesky(t, y, a, upper=False),)  # NaN where the factor is
 linearize[P.eigh] = (_eigh,)
 linearize[P.eigvalsh] = (_eigvalsh,)
 linearize[P.svd] = (_svd,)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import scipy.linalg.cython_blas
+import scipy.linalg.cython_lapack
 
 from ... import ops as P
 from ...graph import Node
@@ -27,8 +28,9 @@ PRODUCTS = (P.matmul, P.dot, P.inner, P.einsum)
 
 @functools.cache
 def routine(name: str) -> int:
-    """The address of a BLAS routine in the Fortran convention: every argument by reference, 32-bit integers."""
-    capsule = scipy.linalg.cython_blas.__pyx_capi__[name]
+    """The address of a BLAS or LAPACK routine in the Fortran convention: arguments by reference, 32-bit integers."""
+    known = scipy.linalg.cython_blas.__pyx_capi__ | scipy.linalg.cython_lapack.__pyx_capi__
+    capsule = known[name]
     api = ctypes.pythonapi
     api.PyCapsule_GetName.restype, api.PyCapsule_GetName.argtypes = ctypes.c_char_p, [ctypes.py_object]
     api.PyCapsule_GetPointer.restype = ctypes.c_void_p

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ...graph import Node
+from .own import family
 from .plan import Call, Group
 from .roots import Root
 from .scalar import native
@@ -48,6 +49,10 @@ def _call(program: Program, c: Call, indent: str) -> list[str]:
     if c.how == "blas":
         shapes = " @ ".join(str(list(a.shape)) for a in n.args)
         return [f"{indent}BLAS: {n.prim} {shapes} {n.dtype}{_sites([n])}"]
+    if c.how == "own":
+        writer = family(n)
+        assert writer is not None
+        return [f"{indent}{writer.words(n)}{_sites([n])}"]
     if c.how == "rolled":
         lines = [f"{indent}rolled {n.prim}{_sites([n])}"]
         for body in program.bodies[n]:

@@ -42,6 +42,14 @@ def kind_of(dtype: Any) -> str:
     return _KIND_OF[dtype.kind, dtype.itemsize]
 
 
+BYTES = {"double": 8, "float": 4, "i64": 8, "i32": 4, "i16": 2, "i8": 1}
+
+
+def storage(kind: str) -> str:
+    """The LLVM type of an entry in memory: NumPy keeps a bool in a byte."""
+    return "i8" if kind == "i1" else LLVM_TYPE[kind]
+
+
 def is_float(kind: str) -> bool:
     return kind[0] == "f"
 

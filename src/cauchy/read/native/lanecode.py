@@ -15,10 +15,10 @@ import numpy as np
 
 from ...graph import Node
 from .access import strides
-from .ir import BITS, LLVM_TYPE, Builder, Value, kind_of
+from .ir import BITS, BYTES, LLVM_TYPE, Builder, Value, kind_of, storage
 from .lanes import Body
 from .loopnest import identity_of
-from .nest import BYTES, combine, storage
+from .nest import combine
 from .scalar import converted, native
 from .unroll import Entries
 

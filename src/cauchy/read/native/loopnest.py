@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from .access import place
-from .ir import BITS, LLVM_TYPE, Value, is_float, kind_of, literal
-from .nest import BLOCK, CHEAP_BODY, LONG, STRAIGHT, UNROLL, Nest, combine, storage
+from .ir import BITS, LLVM_TYPE, Value, is_float, kind_of, literal, storage
+from .nest import BLOCK, CHEAP_BODY, LONG, STRAIGHT, UNROLL, Nest, combine
 from .roots import FOLDS, RUNNING, Root
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from ... import ops as P
 from ...graph import CONST, Node
 from .access import Dynamic, Place, place
-from .ir import BITS, LLVM_TYPE, Builder, Value, is_float, kind_of
+from .ir import BITS, BYTES, LLVM_TYPE, Builder, Value, is_float, kind_of, storage
 from .plan import Group, Plan
 from .roots import Root
 from .scalar import converted, native, power_of
@@ -462,13 +462,7 @@ def combine(b: Builder, op: str, x: Value, y: Value) -> Value:
     return b.select(wins | b.isnan(x) if is_float(x.kind) else wins, x, y)
 
 
-BYTES = {"double": 8, "float": 4, "i64": 8, "i32": 4, "i16": 2, "i8": 1}
 MANGLED = {"double": "f64", "float": "f32", "i64": "i64", "i32": "i32", "i16": "i16", "i8": "i8"}
-
-
-def storage(kind: str) -> str:
-    """The LLVM type of an entry in memory: NumPy keeps a bool in a byte."""
-    return "i8" if kind == "i1" else LLVM_TYPE[kind]
 
 
 def vector(width: int, t: str) -> str:

@@ -14,12 +14,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from ... import ops as P
 from ...graph import CONST, Graph, Node
 from ...rewrite import make
 from .access import Dynamic, Index, Place, broadcast, follow, immediate, is_view, place
 from .blas import product
 from .lanes import LANES
+from .own import family
 from .roots import Root, letters, loops, stored
 from .scalar import kinds_supported, loop_kinds, native
 
@@ -40,7 +43,8 @@ class Group:
 
 @dataclass(eq=False)
 class Call:
-    """A step that is not a loop nest: a product by BLAS, a rolled loop, or (`how` is "value") NumPy itself."""
+    """A step that is not a loop nest: `how` is "blas" for a product, "own" for a function of its own, "rolled" or
+    "lanes" for a loop around other code, "value" for NumPy itself."""
 
     node: Node
     how: str
@@ -62,16 +66,17 @@ class Reads:
 class Plan:
     """The steps of a graph; `owner(n)` is the node whose memory holds n."""
 
-    def __init__(self, graph: Graph, lanes: int, compilable: Callable[[Graph], bool]) -> None:
-        self.graph, self.lanes, self.compilable = graph, lanes, compilable
+    def __init__(self, graph: Graph, lanes: int, rolls: Callable[[Node], bool]) -> None:
+        self.graph, self.lanes = graph, lanes
         self.virtual: set[Node] = set()
         self.calls: dict[Node, str] = {}
         self.roots: dict[Node, list[Root]] = {}
         self.alias: dict[Node, Node] = {}
-        self.parts: dict[Node, list[Node]] = {}  # of a rolled loop, the nodes that hold its results
+        self.parts: dict[Node, list[Node]] = {}  # of a call, the nodes that hold its results
+        self.work: dict[Node, Node] = {}  # of a call, what stands for the memory it works in
         self.kinds: dict[Node, list[str]] = {}
         self._known: dict[Root, Reads] = {}
-        self._classify()
+        self._classify(rolls)
         self._force()
         self._shorten()
         self.inside = self._nested()
@@ -84,18 +89,19 @@ class Plan:
 
     # -- what each node is ---------------------------------------------------------------------------------
 
-    def _classify(self) -> None:
+    def _classify(self, rolls: Callable[[Node], bool]) -> None:
+        """`rolls`: whether the bodies of a rolled loop run without Python."""
         for n in self.graph.nodes:
             if self.is_leaf(n):
                 continue
-            if n.prim is LANES or (n.prim in ROLLED and self._rolls(n)):
+            if n.prim is LANES or (n.prim in ROLLED and rolls(n)):
                 self.calls[n] = "lanes" if n.prim is LANES else "rolled"
-                self.parts[n] = [
-                    make(P.item, (n,), s, d, {"index": i})
-                    for i, (s, d) in enumerate(zip(n.shape, n.dtype, strict=True))
-                ]
+                self.parts[n] = _items(n)
             elif n.prim is P.item and n.args[0] in self.parts:
                 self.parts[n.args[0]][n.params["index"]] = n
+            elif (writer := family(n)) is not None:
+                self.calls[n], self.parts[n] = "own", [n] if n.prim.outputs == 1 else _items(n)
+                self.work[n] = make(P.identity, (n,), (writer.workspace(n),), np.dtype(np.uint8))
             elif not self._native(n):
                 self.calls[n] = "value"
             elif is_view(n):
@@ -148,11 +154,6 @@ class Plan:
             return loop_kinds(n) is not None
         return is_view(n) or n.prim is P.reshape or bool(loops(n))
 
-    def _rolls(self, n: Node) -> bool:
-        """Whether the bodies of a rolled loop run without Python."""
-        graphs = [v for v in n.params.values() if isinstance(v, Graph)]
-        return all(self.compilable(g) for g in graphs)
-
     def _force(self) -> None:
         """Memory for what must have it."""
         for n in (*self.graph.outputs, *(g.node for g in self.graph.guards)):
@@ -198,7 +199,10 @@ class Plan:
             self.roots[n] = stored(n)
 
     def _nested(self) -> dict[Node, tuple[Node, int]]:
-        """Parts that only a concatenation reads are computed in its place: part -> (whole, entries before it)."""
+        """Parts that only a concatenation reads are computed in its place: part -> (whole, entries before it).
+
+        What a call gives and an output names once more is an output at once.
+        """
         uses: dict[Node, int] = {}
         for n in self.graph.nodes:
             for a in n.args:
@@ -224,6 +228,10 @@ class Plan:
                     kept.append(root)
                 start += math.prod(a.shape)
             self.roots[n] = kept
+        for n in self.graph.outputs:
+            o = n.args[0] if n.prim is P.identity else n
+            if o is not n and o not in found and o.prim is P.item and o.args[0] in self.parts:
+                found[o], self.roots[n] = (n, 0), []
         return found
 
     def owner(self, n: Node) -> Node:
@@ -415,6 +423,11 @@ class Plan:
         new = set(shallow)
         self._known = {r: reads for r, reads in self._known.items() if new.isdisjoint(reads.seen)}
         return bool(shallow)
+
+
+def _items(n: Node) -> list[Node]:
+    """A node for each result of a primitive with several."""
+    return [make(P.item, (n,), s, d, {"index": i}) for i, (s, d) in enumerate(zip(n.shape, n.dtype, strict=True))]
 
 
 def _looked_up(n: Node) -> bool:

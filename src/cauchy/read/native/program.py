@@ -8,7 +8,8 @@ index out of bounds. Rolled loops call the code of their bodies, which are progr
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +21,11 @@ from . import rolled
 from .access import aligned
 from .blas import gemm
 from .ir import Builder
+from .keep import Pairs, kept, wanted
 from .lanecode import LaneLoop
 from .lanes import outlined
 from .llvm import vector_bytes
+from .own import family
 from .plan import Call, Group, Plan
 from .tile import Tiled
 from .unroll import Unrolled, small
@@ -69,18 +72,14 @@ class Text:
     needs: set[tuple[str, str, int]] = field(default_factory=set)
     far_needs: set[tuple[str, str, int]] = field(default_factory=set)
     constants: list[np.ndarray] = field(default_factory=list)  # their addresses stand in the text
-    bodies: dict[int, Program] = field(default_factory=dict)  # of rolled loops, by the identity of their graph
+    bodies: dict[Any, Program] = field(default_factory=dict)  # of rolled loops, by the identity of their graph
     count: int = 0
 
-    def body(self, graph: Graph) -> Program:
-        if id(graph) not in self.bodies:
-            self.bodies[id(graph)] = Program(graph, self, self.name("body"))
-        return self.bodies[id(graph)]
-
-    def compilable(self, graph: Graph) -> bool:
-        """Whether a body runs without Python."""
-        body = self.body(graph)
-        return not body.values and not graph.guards
+    def body(self, graph: Graph, pairs: Pairs) -> Program:
+        key = id(graph), *pairs.items()
+        if key not in self.bodies:
+            self.bodies[key] = Program(graph, self, self.name("body"), pairs)
+        return self.bodies[key]
 
     def take(self, b: Builder) -> None:
         self.declares |= b.declares
@@ -101,10 +100,19 @@ class Segment:
 
 
 class Program:
-    """The functions of a graph. `segments` are more than one where Python steps stand between them."""
+    """The functions of a graph. `segments` are more than one where Python steps stand between them.
 
-    def __init__(self, graph: Graph, text: Text, name: str = "kernel") -> None:
+    `keeps`: outputs that may be left unwritten, each with a flag that says so, because they are as the inputs that
+    `pairs` gives for them.
+    """
+
+    def __init__(self, graph: Graph, text: Text, name: str = "kernel", pairs: Pairs | None = None) -> None:
         self.graph, self.text, self.name = prepared(graph), text, name
+        self.kept = kept(self.graph, pairs or {})
+        self.keeps = sorted(self.kept.passed)
+        self.count = len(self.graph.outputs)
+        self.numbers = [i for i in range(self.count) if i not in self.kept.passed]
+        self.graph = replace(self.graph, outputs=tuple(self.graph.outputs[i] for i in self.numbers))
         self.work, self.scratch = 0.0, 0
         self.plan: Plan | None = None
         self.captured = tuple(n for n in self.graph.nodes if n.prim is CONST and n.origin is not None)
@@ -112,10 +120,12 @@ class Program:
             self.slots, self.values = (*self.graph.inputs, *self.captured), ()
             self._write_unrolled()
             return
-        self.plan = Plan(self.graph, vector_bytes() // 8, text.compilable)
+        self.plan = Plan(self.graph, vector_bytes() // 8, self._rolls)
         self.values = tuple(n for n, how in self.plan.calls.items() if how == "value")
         self.slots = (*self.graph.inputs, *self.captured, *(n for n in self.values if n.prim.outputs == 1))
         self._bodies()
+        said = {j: any(i in b.keeps for b in self.bodies.get(n, ())) for j, (n, i) in self.kept.branched.items()}
+        self.keeps = sorted({*self.keeps, *(j for j, yes in said.items() if yes)})
         self._lay_out()
         self._write()
 
@@ -125,6 +135,13 @@ class Program:
         assert self.plan is not None
         return self.plan
 
+    def _programs(self, n: Node) -> tuple[Program, ...]:
+        return tuple(map(self.text.body, rolled.graphs(n), wanted(n, self.kept.wanted.get(n, {}))))
+
+    def _rolls(self, n: Node) -> bool:
+        """Whether the bodies of a rolled loop run without Python."""
+        return not any(p.values or p.graph.guards for p in self._programs(n))
+
     def _bodies(self) -> None:
         """The bodies of rolled loops become programs first: their scratch memory is part of ours."""
         self.bodies: dict[Node, tuple[Program, ...]] = {}
@@ -133,7 +150,7 @@ class Program:
             if how == "lanes":
                 self.loops[n] = LaneLoop(n, self.text.name("lanes"), vector_bytes())
             if how == "rolled":
-                self.bodies[n] = tuple(map(self.text.body, rolled.graphs(n)))
+                self.bodies[n] = self._programs(n)
 
     # -- memory ------------------------------------------------------------------------------------------------
 
@@ -141,7 +158,7 @@ class Program:
         """Where each owner lives: ("in", i), ("out", i) or ("scratch", offset)."""
         plan, graph = self.planned, self.graph
         self.where: dict[Node, tuple[str, int]] = {n: ("in", i) for i, n in enumerate(self.slots)}
-        for i, n in enumerate(graph.outputs):
+        for i, n in zip(self.numbers, graph.outputs, strict=True):
             self.where.setdefault(n, ("out", i))
         first: dict[Node, int] = {}
         last: dict[Node, int] = {}
@@ -184,6 +201,8 @@ class Program:
         if isinstance(step, Group):
             return {r.node for r in step.roots} | {p.buffer for r in step.roots for p in plan.info[r].places}
         args = {plan.owner(a) for a in plan.reads_of(step.node, step.how) if not isinstance(a.dtype, tuple)}
+        if step.how == "own":
+            return args | {plan.work[step.node], *plan.parts[step.node]}
         if step.how in ("rolled", "lanes"):
             return args | {step.node, *plan.parts[step.node]}
         return args | ({step.node} if step.node.prim.outputs == 1 else set())
@@ -235,7 +254,7 @@ class Program:
         close(True)
 
     def _write_unrolled(self) -> None:
-        code = Unrolled(self.graph, self.slots)
+        code = Unrolled(self.graph, self.slots, self.numbers)
         self.text.take(code.b)
         self.text.functions.append(self._function(self.name, code.b.lines))
         self.segments = [Segment(self.name, ())]
@@ -244,7 +263,7 @@ class Program:
         lines: list[str] = []
         plan = self.planned
         name = self.text.name("step")
-        checked = False
+        checked, more = False, list[str]()
         if isinstance(step, Group):
             nest = Tiled(plan, step, name, vector_bytes())
             body, args, checked = nest.write(), list(nest.pointers), nest.checked
@@ -253,6 +272,13 @@ class Program:
         elif step.how == "blas":
             body, args = gemm(step.node, name)
             self.work += math.prod(step.node.shape) * 8.0
+        elif step.how == "own":
+            writer = family(step.node)
+            assert writer is not None
+            body, code = writer.write(step.node, name)
+            args, checked = [*step.node.args, *plan.parts[step.node], plan.work[step.node]], True
+            self.work += writer.work(step.node)
+            self.text.take(code)
         elif step.how == "lanes":
             loop = self.loops[step.node]
             name, body = loop.name, loop.write()
@@ -261,12 +287,15 @@ class Program:
             self.text.take(loop.b)
         else:
             bodies = self.bodies[step.node]
-            body, work = rolled.write(step.node, name, bodies, plan.parts[step.node])
+            flags = {i: f"%kept{j}" for j, (n, i) in self.kept.branched.items() if n is step.node and j in self.keeps}
+            body, work = rolled.write(step.node, name, bodies, plan.parts[step.node], sorted(flags))
             args, checked = [*step.node.args, *plan.parts[step.node], step.node], True
+            more = [flags[i] for i in sorted(flags)]
             self.work += work
             self.text.declares.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
         self.text.functions.append(body)
-        pointers = ", ".join(f"ptr {self._pointer(plan.owner(a), lines, known)}" for a in args)
+        found = [*(self._pointer(plan.owner(a), lines, known) for a in args), *more]
+        pointers = ", ".join(f"ptr {p}" for p in found)
         lines.append(f"  %s{k} = call i1 @{name}({pointers})")
         if checked:
             lines += [f"  br i1 %s{k}, label %bad, label %on{k}", f"on{k}:"]
@@ -274,12 +303,14 @@ class Program:
 
     def _function(self, name: str, lines: list[str]) -> str:
         """The code over single pointers, and a function that takes them as arrays."""
-        params = [f"%in{i}" for i in range(len(self.slots))] + [f"%out{i}" for i in range(len(self.graph.outputs))]
+        params = [f"%in{i}" for i in range(len(self.slots))] + [f"%out{i}" for i in range(self.count)]
+        params += [f"%kept{j}" for j in self.keeps]
         head = ", ".join(f"ptr noalias {p}" for p in (*params, "%scratch"))
         inline = " alwaysinline" if self.name == "kernel" else ""
         code = [
             f"define internal i32 @{name}.code({head}){inline} nounwind {{",
             "entry:",
+            *(f"  store i8 1, ptr %kept{j}" for j in sorted(self.kept.passed)),
             *lines,
             "  ret i32 0",
             "bad:",

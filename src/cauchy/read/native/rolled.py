@@ -6,7 +6,7 @@ A carry lives in two places by turns: a round reads it in one and writes it to t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ... import ops as P
@@ -38,8 +38,8 @@ def scratch(n: Node, bodies: Sequence[int]) -> int:
     return sum(2 * aligned(s) for s in _state(n)) + 64 + max(map(aligned, bodies))
 
 
-def _call(p: Program, args: Sequence[str], mark: str, lines: list[str]) -> None:
-    pointers = ", ".join(f"ptr {a}" for a in args)
+def _call(p: Program, args: Sequence[str], flags: Mapping[int, str], inner: str, mark: str, lines: list[str]) -> None:
+    pointers = ", ".join(f"ptr {a}" for a in (*args, *(flags[j] for j in p.keeps), inner))
     lines += [
         f"  %{mark} = call i32 @{p.name}.code({pointers})",
         f"  %{mark}.bad = icmp ne i32 %{mark}, 0",
@@ -48,13 +48,21 @@ def _call(p: Program, args: Sequence[str], mark: str, lines: list[str]) -> None:
     ]
 
 
-def write(n: Node, name: str, bodies: Sequence[Program], parts: Sequence[Node]) -> tuple[str, float]:
-    """`i1 @name(arguments..., parts..., scratch)`, and the work it is estimated to do."""
+def write(
+    n: Node, name: str, bodies: Sequence[Program], parts: Sequence[Node], kept: Sequence[int] = ()
+) -> tuple[str, float]:
+    """`i1 @name(arguments..., parts..., scratch, flags...)`, and the work it is estimated to do.
+
+    `kept`: the parts of a cond that may be left unwritten; the flags say which are.
+    """
     args = [f"%a{i}" for i in range(len(n.args))]
     outs = [f"%o{i}" for i in range(len(parts))]
-    writer = {P.scan: _scan, P.cond: _cond, P.while_loop: _while}[n.prim]
-    lines, work = writer(n, bodies, args, outs)
-    head = ", ".join(f"ptr {p}" for p in (*args, *outs, "%scratch"))
+    flags = {i: f"%k{i}" for i in kept}
+    if n.prim is P.cond:
+        lines, work = _cond(n, bodies, args, outs, flags)
+    else:
+        lines, work = (_scan if n.prim is P.scan else _while)(n, bodies, args, outs)
+    head = ", ".join(f"ptr {p}" for p in (*args, *outs, "%scratch", *flags.values()))
     text = [
         f"define internal i1 @{name}({head}) alwaysinline nounwind {{",
         "entry:",
@@ -65,6 +73,44 @@ def write(n: Node, name: str, bodies: Sequence[Program], parts: Sequence[Node]) 
         "}",
     ]
     return "\n".join(text), work
+
+
+class _Carries:
+    """Where the carries are: `now` is read by a round, `new` written, `then` read by the next.
+
+    `now` is the start or one of two places, `new` the other one; a carry that a round keeps stays where it is.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[str, str]], init: Sequence[str], body: Program, lines: list[str]) -> None:
+        self.pairs, self.init, self.lines, self.count = pairs, init, lines, len(pairs)
+        names = lambda c: [f"%{c}{k}" for k in range(self.count)]
+        self.now, self.new, self.then = names("c"), names("n"), names("m")
+        self.flags = {k: f"%f{k}" for k in body.keeps}
+        for k in body.keeps:
+            lines += [f"  %f{k} = alloca i8"]
+
+    def begin(self) -> None:
+        for k, now in enumerate(self.now):
+            self.lines += [
+                f"  {now} = phi ptr [{self.init[k]}, %entry], [{self.then[k]}, %end]",
+                f"  %u{k} = phi i1 [false, %entry], [%v{k}, %end]",
+            ]
+        for k, new in enumerate(self.new):
+            x, y = self.pairs[k]
+            self.lines.append(f"  {new} = select i1 %u{k}, ptr {y}, ptr {x}")
+        self.lines += [f"  store i8 0, ptr {f}" for f in self.flags.values()]
+
+    def end(self) -> None:
+        for k, (now, new, then) in enumerate(zip(self.now, self.new, self.then, strict=True)):
+            if k in self.flags:
+                self.lines += [
+                    f"  %f{k}.byte = load i8, ptr %f{k}",
+                    f"  %w{k} = icmp eq i8 %f{k}.byte, 0",
+                    f"  {then} = select i1 %w{k}, ptr {new}, ptr {now}",
+                    f"  %v{k} = xor i1 %u{k}, %w{k}",
+                ]
+            else:
+                self.lines += [f"  {then} = getelementptr i8, ptr {new}, i64 0", f"  %v{k} = xor i1 %u{k}, true"]
 
 
 def _places(n: Node, lines: list[str]) -> tuple[list[tuple[str, str]], str, str]:
@@ -101,14 +147,9 @@ def _scan(n: Node, bodies: Sequence[Program], args: list[str], outs: list[str]) 
         for k in range(carry):
             lines += _copy(outs[k], init[k], sizes[k])
         return lines, 0.0
-    now = [f"%c{k}" for k in range(carry)]
-    new = [f"%n{k}" for k in range(carry)]
+    carries = _Carries(pairs, init, body, lines)
     lines += ["  br label %loop", "loop:", "  %t = phi i64 [0, %entry], [%t.next, %end]"]
-    for k in range(carry):
-        lines.append(f"  {now[k]} = phi ptr [{init[k]}, %entry], [{new[k]}, %end]")
-    lines.append("  %odd = trunc i64 %t to i1")
-    for k, (x, y) in enumerate(pairs):
-        lines.append(f"  {new[k]} = select i1 %odd, ptr {y}, ptr {x}")
+    carries.begin()
     index = "%t"
     if n.params["reverse"]:
         lines.append(f"  %back = sub i64 {length - 1}, %t")
@@ -120,28 +161,31 @@ def _scan(n: Node, bodies: Sequence[Program], args: list[str], outs: list[str]) 
     for k in range(carry, len(outs)):
         ys.append(f"%z{k}")
         lines += _along(outs[k], ys[-1], _size(n.shape[k][1:], n.dtype[k]), index)
-    _call(body, [*args[:consts], *now, *xs, *new, *ys, inner], "r", lines)
+    _call(body, [*args[:consts], *carries.now, *xs, *carries.new, *ys], carries.flags, inner, "r", lines)
+    lines += ["  br label %end", "end:"]
+    carries.end()
     lines += [
-        "  br label %end",
-        "end:",
         "  %t.next = add nuw nsw i64 %t, 1",
         f"  %more = icmp ult i64 %t.next, {length}",
         "  br i1 %more, label %loop, label %out",
         "out:",
     ]
     for k in range(carry):
-        lines += _copy(outs[k], new[k], sizes[k])
+        lines += _copy(outs[k], carries.then[k], sizes[k])
     return lines, length * max(body.work, 1.0)
 
 
-def _cond(n: Node, bodies: Sequence[Program], args: list[str], outs: list[str]) -> tuple[list[str], float]:
+def _cond(
+    n: Node, bodies: Sequence[Program], args: list[str], outs: list[str], flags: Mapping[int, str]
+) -> tuple[list[str], float]:
     lines: list[str] = []
     _, _, inner = _places(n, lines)
-    lines += ["  %p = load i8, ptr %a0", "  %q = icmp ne i8 %p, 0", "  br i1 %q, label %yes, label %no", "yes:"]
-    _call(bodies[0], [*args[1:], *outs, inner], "t", lines)
-    lines += ["  br label %out", "no:"]
-    _call(bodies[1], [*args[1:], *outs, inner], "f", lines)
-    lines += ["  br label %out", "out:"]
+    lines += ["  %p = load i8, ptr %a0", "  %q = icmp ne i8 %p, 0", "  br i1 %q, label %yes, label %no"]
+    for label, mark, body in zip(("yes", "no"), "tf", bodies, strict=True):
+        lines.append(f"{label}:")
+        _call(body, [*args[1:], *outs], flags, inner, mark, lines)
+        lines.append("  br label %out")
+    lines.append("out:")
     return lines, max(b.work for b in bodies)
 
 
@@ -151,22 +195,15 @@ def _while(n: Node, bodies: Sequence[Program], args: list[str], outs: list[str])
     lines: list[str] = []
     pairs, answer, inner = _places(n, lines)
     sizes, init = _state(n), args[a + b :]
-    now, new = [f"%c{k}" for k in range(len(init))], [f"%n{k}" for k in range(len(init))]
-    lines += ["  br label %loop", "loop:", "  %t = phi i64 [0, %entry], [%t.next, %end]"]
+    carries = _Carries(pairs, init, body, lines)
+    lines += ["  br label %loop", "loop:"]
+    carries.begin()
+    _call(test, [*args[:a], *carries.now, answer], {}, inner, "w", lines)
+    lines += [f"  %p = load i8, ptr {answer}", "  %q = icmp ne i8 %p, 0", "  br i1 %q, label %go, label %out", "go:"]
+    _call(body, [*args[a : a + b], *carries.now, *carries.new], carries.flags, inner, "r", lines)
+    lines += ["  br label %end", "end:"]
+    carries.end()
+    lines += ["  br label %loop", "out:"]
     for k in range(len(init)):
-        lines.append(f"  {now[k]} = phi ptr [{init[k]}, %entry], [{new[k]}, %end]")
-    _call(test, [*args[:a], *now, answer, inner], "w", lines)
-    lines += [
-        f"  %p = load i8, ptr {answer}",
-        "  %q = icmp ne i8 %p, 0",
-        "  br i1 %q, label %go, label %out",
-        "go:",
-        "  %odd = trunc i64 %t to i1",
-    ]
-    for k, (x, y) in enumerate(pairs):
-        lines.append(f"  {new[k]} = select i1 %odd, ptr {y}, ptr {x}")
-    _call(body, [*args[a : a + b], *now, *new, inner], "r", lines)
-    lines += ["  br label %end", "end:", "  %t.next = add nuw nsw i64 %t, 1", "  br label %loop", "out:"]
-    for k in range(len(init)):
-        lines += _copy(outs[k], now[k], sizes[k])
+        lines += _copy(outs[k], carries.now[k], sizes[k])
     return lines, 100.0 * max(body.work, 1.0)

@@ -6,7 +6,7 @@ Arrangements then are NumPy's own, on arrays of values, and cost nothing; LLVM f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,12 @@ from ... import ops as P
 from ...graph import CONST, Graph, Node
 from ..value import value
 from ..value.index import full_key
-from .ir import Builder, Value, kind_of
+from . import dense, order
+from .ir import Builder, Value, kind_of, storage
 from .loopnest import identity_of
-from .nest import apply, combine, storage
+from .matrices import RULES as DENSE
+from .nest import apply, combine
+from .order import EXTREMA
 from .roots import letters
 from .scalar import converted, kinds_supported, loop_kinds, native
 
@@ -55,6 +58,10 @@ def small(graph: Graph) -> bool:
             work += sum(math.prod(a.shape) for a in n.args)
         if n.prim in (P.matmul, P.dot, P.inner, P.vdot, P.einsum):
             work += _terms(n)
+        if n.prim in DENSE:
+            work += dense.work(n)
+        if n.prim in EXTREMA:
+            work += order.work(n)
         if work > limit:
             return False
     return True
@@ -70,6 +77,10 @@ def _known(n: Node) -> bool:
         return bool(math.prod(n.args[0].shape)) or n.prim not in (P.max, P.min)
     if n.prim in (P.matmul, P.dot, P.inner, P.vdot, P.einsum):
         return letters(n) is not None
+    if n.prim in DENSE:
+        return dense.known(n) and dense.straight(n)
+    if n.prim in EXTREMA:
+        return order.known(n)
     return n.prim in _ARRANGED or n.prim is P.concatenate
 
 
@@ -103,6 +114,7 @@ class Entries:
 
     def __init__(self, b: Builder, graph: Graph, env: dict[Node, np.ndarray]) -> None:
         self.b, self.env = b, env
+        self.bad = b.const("i1", False)  # whether NumPy would raise
         for n in graph.nodes:
             if n not in self.env and n.prim is not CONST:
                 self.env[n] = self._entries(n)
@@ -133,6 +145,10 @@ class Entries:
             return self._contracted(n, kind)
         if n.prim in _INDEXED:
             return self._indexed(n, kind)
+        if n.prim in DENSE:
+            return self._matrices(n, kind)
+        if n.prim in EXTREMA:
+            return self._extrema(n)
         args = [self.entries(a, kind) for a in n.args]
         return np.asarray(value[n.prim](*args, **n.params), object).reshape(n.shape)
 
@@ -207,6 +223,27 @@ class Entries:
                 total = product if total is None else combine(self.b, "sum", total, product)
         return self.b.const(kind, 0) if total is None else total
 
+    def _matrices(self, n: Node, kind: str) -> np.ndarray:
+        batch, cores = dense.stack(n)
+        args = [self.entries(a, kind) for a in n.args]
+        args = [np.broadcast_to(x, batch + x.shape[x.ndim - c :]) for x, c in zip(args, cores, strict=False)]
+        out = np.empty(n.shape, object)
+        for at in np.ndindex(batch):
+            result, bad = DENSE[n.prim](self.b, kind, *(x[at] for x in args), **n.params)
+            out[at] = result[()]
+            if bad.ref != "false":
+                self.bad = self.bad | bad
+        return out
+
+    def _extrema(self, n: Node) -> np.ndarray:
+        x = n.args[0]
+        x, axis = self.entries(x, kind_of(x.dtype)), n.params["axis"]
+        rows = x.reshape(1, -1) if axis is None or not x.ndim else np.moveaxis(x, axis, -1).reshape(-1, x.shape[axis])
+        out = np.empty(len(rows), object)
+        for k, row in enumerate(rows):
+            out[k] = order.first(self.b, EXTREMA[n.prim], list(row))
+        return out.reshape(n.shape)
+
     def _indexed(self, n: Node, kind: str) -> np.ndarray:
         count = _INDEXED[n.prim]
         key = full_key(n.params["key"], tuple(a.value for a in n.args[count:]))
@@ -227,11 +264,11 @@ class Entries:
 class Unrolled(Entries):
     """Writes the lines of a function over pointers `%in<i>` and `%out<i>`."""
 
-    def __init__(self, graph: Graph, slots: tuple[Node, ...]) -> None:
+    def __init__(self, graph: Graph, slots: tuple[Node, ...], numbers: Sequence[int]) -> None:
         self.b = Builder()
         self.b.far = sum(math.prod(n.shape) for n in graph.nodes if n.prim in native and native[n.prim].cost > 20) > 2
         super().__init__(self.b, graph, {n: self._loaded(f"%in{i}", n) for i, n in enumerate(slots)})
-        for i, n in enumerate(graph.outputs):
+        for i, n in zip(numbers, graph.outputs, strict=True):
             self._store(f"%out{i}", n)
         for k, g in enumerate(graph.guards):
             ok = self.entries(g.node, "i1").item()
@@ -239,6 +276,9 @@ class Unrolled(Entries):
             self.b.place(f"fail{k}")
             self.b.do(f"ret i32 {k + 1}")
             self.b.place(f"held{k}")
+        if self.bad.ref != "false":
+            self.b.do(f"br i1 {self.bad.ref}, label %bad, label %fine")
+            self.b.place("fine")
 
     # -- memory ------------------------------------------------------------------------------------------------
 

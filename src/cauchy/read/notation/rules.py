@@ -323,6 +323,7 @@ formula.update(
         P.det: _det,
         P.slogdet: lambda a: (call("sign", _det(a)), log(absolute(_det(a)))),
         P.cholesky: lambda a, *, upper: apply("chol", a),
+        P.cholesky_or_nan: lambda a: apply("chol", a),
         P.eigh: lambda a, *, uplo: (apply("eigenvalues", a), apply("eigenvectors", a)),
         P.eigvalsh: lambda a, *, uplo: apply("eigenvalues", a),
         P.svd: lambda a, *, full_matrices: tuple(

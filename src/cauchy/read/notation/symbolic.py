@@ -420,6 +420,7 @@ symbolic.update(
 symbolic.refuse(
     (P.eigh, P.eigvalsh, P.svd, P.svdvals), "eigenvalues and singular values have no closed form beyond 4 x 4"
 )
+symbolic.refuse(P.cholesky_or_nan, "whether there is a factor is decided by values; np.linalg.cholesky has a formula")
 symbolic.refuse(P.qr, "the signs of the factors are chosen by the Householder steps, from the values")
 symbolic.refuse((P.pinv, P.lstsq, P.lstsq_report), "the rank, and with it the formula, depends on the values")
 

@@ -140,7 +140,7 @@ def _by_matrix(n: Node, ps: list[Any], look: Look) -> Found:
     return everywhere(n, united, stacks, batch)
 
 
-for p in (P.solve, P.solve_triangular, P.inv, P.det, P.slogdet, P.cholesky, P.eigh, P.eigvalsh):
+for p in (P.solve, P.solve_triangular, P.inv, P.det, P.slogdet, P.cholesky, P.cholesky_or_nan):
     rules[p] = _by_matrix
-for p in (P.svd, P.svdvals, P.qr, P.pinv, P.lstsq, P.lstsq_report):
+for p in (P.eigh, P.eigvalsh, P.svd, P.svdvals, P.qr, P.pinv, P.lstsq, P.lstsq_report):
     rules[p] = _by_matrix

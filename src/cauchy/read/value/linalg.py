@@ -16,6 +16,20 @@ def solve_triangular(a: Any, b: Any, *, lower: bool, trans: bool, unit_diagonal:
     )
 
 
+def cholesky_or_nan(a: Any) -> Any:
+    a = np.asarray(a)
+    try:
+        low = np.linalg.cholesky(a)
+    except np.linalg.LinAlgError:
+        if a.ndim < 2 or a.shape[-2] != a.shape[-1]:
+            raise
+        if a.ndim > 2:  # some of the stack
+            return np.stack([cholesky_or_nan(m) for m in a])
+        return np.full(a.shape, np.nan, np.float32 if a.dtype == np.float32 else np.float64)
+    finite = np.isfinite(low).all(axis=(-2, -1), keepdims=True)  # an infinite diagonal has a root
+    return low if finite.all() else np.where(finite, low, low.dtype.type(np.nan))
+
+
 rules = {
     P.matmul: np.matmul,
     P.dot: np.dot,
@@ -30,6 +44,7 @@ rules = {
     P.det: np.linalg.det,
     P.slogdet: lambda a: tuple(np.linalg.slogdet(a)),
     P.cholesky: lambda a, *, upper: np.linalg.cholesky(a, upper=upper),
+    P.cholesky_or_nan: cholesky_or_nan,
     P.eigh: lambda a, *, uplo: tuple(np.linalg.eigh(a, uplo)),
     P.eigvalsh: lambda a, *, uplo: np.linalg.eigvalsh(a, uplo),
     P.svd: lambda a, *, full_matrices: tuple(np.linalg.svd(a, full_matrices=full_matrices)),

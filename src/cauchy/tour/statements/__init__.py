@@ -1,5 +1,5 @@
 """The statements, one file per chapter."""
 
-from . import descent, gradients, integrals, jacobians, numbers, rates, waiting
+from . import descent, gradients, integrals, jacobians, numbers, rates, systems, waiting
 
-__all__ = ["descent", "gradients", "integrals", "jacobians", "numbers", "rates", "waiting"]
+__all__ = ["descent", "gradients", "integrals", "jacobians", "numbers", "rates", "systems", "waiting"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from ...calculus.check import check
 from ...calculus.difference import difference
 from ...calculus.differentiate import grad, hessian
+from ...optimize.minimize import maximize, minimize
 from ...proof import Verdict
 from ...tracer import trace
 from ..statement import Outcome, Report, statement
@@ -347,12 +347,9 @@ def not_to_the_minimum(r: Report) -> None:
 
 @statement("S132")
 def descent_is_ascent_of_minus_f(r: Report) -> None:
-    g, minus = grad(f), grad(lambda v: -f(v))
-    a = b = np.array([2.0, -0.5])
-    path_a, path_b = [a], [b]
-    for _ in range(50):
-        a, b = a - 0.01 * g(a), b + 0.01 * minus(b)
-        path_a.append(a)
-        path_b.append(b)
-    r.holds("50 steps, bit for bit the same :: 50 步，逐位相同", np.array_equal(path_a, path_b))
-    r.holds("and f decreases :: 且 f 递减", all(f(q) < f(p) for p, q in pairwise(path_a)))
+    options: dict[str, Any] = {"method": "gradient-descent", "rate": 0.01, "max_iterations": 50, "trace": True}
+    down, up = minimize(f, [2.0, -0.5], **options).trace, maximize(lambda v: -f(v), [2.0, -0.5], **options).trace
+    assert down is not None
+    assert up is not None
+    r.holds("50 steps, bit for bit the same :: 50 步，逐位相同", np.array_equal(down.x, up.x))
+    r.holds("and f decreases :: 且 f 递减", bool(np.all(np.diff(down.fun) < 0)))

@@ -11,6 +11,8 @@ import numpy as np
 from ...calculus.difference import Method, difference, step_study
 from ...calculus.differentiate import derivative, grad
 from ...errors import DomainError
+from ...optimize.minimize import minimize
+from ...optimize.status import Status
 from ...tracer import trace
 from ..statement import Outcome, Report, statement
 
@@ -324,12 +326,11 @@ def numerical_gradient(r: Report) -> None:
 
 @statement("S133")
 def simultaneous(r: Report) -> Outcome:
-    g = grad(lambda v: v[0] ** 2 + v[0] * v[1] + v[1] ** 2)
+    f = lambda v: v[0] ** 2 + v[0] * v[1] + v[1] ** 2
+    g = grad(f)
+    once = minimize(f, np.ones(2), method="gradient-descent", rate=0.1, max_iterations=1)
     r.expect(
-        "simultaneous update from (1,1), rate .1 :: 同时更新，从 (1,1) 出发，学习率 .1",
-        np.ones(2) - 0.1 * g(np.ones(2)),
-        [0.7, 0.7],
-        rtol=1e-15,
+        "simultaneous update from (1,1), rate .1 :: 同时更新，从 (1,1) 出发，学习率 .1", once.x, [0.7, 0.7], rtol=1e-15
     )
     v = np.ones(2)
     v[0] -= 0.1 * g(v)[0]
@@ -359,6 +360,10 @@ def descent_listing(r: Report) -> None:
             x = x - rate * quotient_gradient(f, x)
         r.expect(f"100 steps, rate {rate} :: 100 步，学习率 {rate}", x, want, rtol=1e-12)
         r.holds("the start is untouched :: 初值未被改动", np.array_equal(start, [-3.0, 4.0]))
+        ours = minimize(f, start, method="gradient-descent", rate=rate, max_iterations=100, tol=0.0)
+        r.expect(
+            "ours, by exact gradients :: 用精确梯度", ours.x, np.array([-3.0, 4.0]) * (1 - 2 * rate) ** 100, rtol=1e-12
+        )
     start = x = np.array([-3.0, 4.0])
     x -= 0.1 * in_place(f, x)
     r.holds(
@@ -370,22 +375,20 @@ def descent_listing(r: Report) -> None:
 @statement("S135")
 def learning_rates(r: Report) -> None:
     f = lambda v: v[0] ** 2 + v[1] ** 2
-    exact = np.array([-3.0, 4.0])
-    for _ in range(100):
-        exact = exact - 10.0 * grad(f)(exact)
+    run = lambda rate: minimize(f, np.array([-3.0, 4.0]), method="gradient-descent", rate=rate, max_iterations=100)
+    wild = run(10.0)
     r.expect(
         "rate 10: the true iterate is (-3,4) 19^100 :: 学习率 10：真实的迭代值为 (-3,4)·19^100",
-        np.abs(exact),
+        np.abs(wild.x),
         np.array([3.0, 4.0]) * 19.0**100,
         rtol=1e-12,
     )
+    r.holds("reported as divergence :: 报告为发散", wild.status is Status.DIVERGED)
+    r.say(wild.describe("en"), wild.describe("zh"))
     far = np.array([-3.0, 4.0])
     for _ in range(100):
         far = far - 10.0 * in_place(f, far.copy())
     r.expect("the listing ends at :: 原代码停在", far, [-2.58983747e13, -1.29524862e12], rtol=1e-8)
     r.holds("where the listing freezes x + h == x :: 原代码停滞处 x + h == x", np.all(far + 1e-4 == far))
     r.raises("and a quotient there :: 在该处求差商", DomainError, lambda: quotient_gradient(f, far))
-    slow = np.array([-3.0, 4.0])
-    for _ in range(100):
-        slow = slow - 1e-10 * grad(f)(slow)
-    r.expect("rate 1e-10 :: 学习率 1e-10", slow, [-2.99999994, 3.99999992], atol=5e-10)
+    r.expect("rate 1e-10 :: 学习率 1e-10", run(1e-10).x, [-2.99999994, 3.99999992], atol=5e-10)

@@ -3,5 +3,5 @@
 from ..statement import later
 
 later(f"S{n:02d}" for n in [*range(39, 47), *range(51, 60), *range(83, 92)])
-later(f"S{n}" for n in [*range(101, 108), *range(120, 124)])
+later(["S120", "S121"])
 later(["S60", "S62", "S63", "S64", "S65", "S74"])

@@ -1,0 +1,100 @@
+"""What a fit says of itself: the certificate, and the history of its iterations."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import figure
+from ..errors import CauchyError
+from ..messages import say
+from ..proof import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate(Result):
+    """What is known about a fit.
+
+    `statement`: the claim that `verdict` is about, in a sentence. `primal`: the objective at the fitted parameters;
+    `dual`: a lower bound of its minimum, from a dual feasible point; `gap`: primal - dual, so the objective is within
+    `gap` of its minimum (all three NaN where the problem has no dual used here). `residuals`: by name, what should be
+    zero or is bounded: gradient norms, backward errors, rounding.
+    """
+
+    statement: str
+    primal: float = math.nan
+    dual: float = math.nan
+    gap: float = math.nan
+    residuals: Mapping[str, float] = field(default_factory=dict)
+
+    def _rows(self) -> list[tuple[str, str]]:
+        own = [(name, getattr(self, name)) for name in ("primal", "dual", "gap")]
+        rows = [(say(f"learn.{name}"), repr(value)) for name, value in own if not math.isnan(value)]
+        return rows + [(name.replace("_", " "), f"{value:.3g}") for name, value in self.residuals.items()]
+
+    def __str__(self) -> str:
+        head = f"{say(f'verdict.{self.verdict.value}')}: {self.statement}"
+        width = max((len(name) for name, _ in self._rows()), default=0)
+        return "\n".join([head, *(f"  {name:{width}}  {value}" for name, value in self._rows())])
+
+    def _repr_html_(self) -> str:
+        cells = "".join(f"<tr><td>{html.escape(n)}</td><td>{html.escape(v)}</td></tr>" for n, v in self._rows())
+        verdict = html.escape(say(f"verdict.{self.verdict.value}"))
+        return f"<p><b>{verdict}</b>: {html.escape(self.statement)}</p><table>{cells}</table>"
+
+
+@dataclass(frozen=True)
+class History:
+    """What each iteration recorded: arrays of one length by name; the first axis counts iterations.
+
+    >>> history = History({"loss": np.array([2.0, 1.0]), "gap": np.array([1.5, 0.0])})
+    >>> history["loss"][-1], len(history), history.names
+    (np.float64(1.0), 2, ('loss', 'gap'))
+    """
+
+    columns: Mapping[str, np.ndarray]
+
+    def __post_init__(self) -> None:
+        columns = {name: np.asarray(values) for name, values in self.columns.items()}
+        object.__setattr__(self, "columns", columns)
+        if len({len(values) for values in columns.values()}) > 1:
+            raise CauchyError(f"columns of different lengths: { {n: len(v) for n, v in columns.items()} }")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.columns)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.columns[name]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def __str__(self) -> str:
+        last = ", ".join(f"{n} {v[-1]:.6g}" for n, v in self.columns.items() if v.ndim == 1 and len(v))
+        return f"{say('learn.iterations', count=len(self))}{': ' if last else ''}{last}"
+
+    def plot(self, *names: str) -> Figure:
+        """The columns named (all that are numbers, by default) against the iteration, one below the other."""
+        shown = names or tuple(n for n, v in self.columns.items() if v.ndim == 1 and v.dtype.kind in "fiu")
+        with figure.style():
+            made, axes = figure.new(
+                max(len(shown), 1), size=(7.0, 2.2 * max(len(shown), 1)), squeeze=False, sharex=True
+            )
+            for ax, name in zip(axes[:, 0], shown, strict=False):
+                values = self.columns[name]
+                finite = values[np.isfinite(values)]
+                ax.plot(np.arange(len(values)), values, marker="o" if len(values) < 40 else None, ms=3)
+                if finite.size and finite.min() > 0 and finite.max() > 50 * finite.min():
+                    ax.set_yscale("log")
+                ax.set_ylabel(name.replace("_", " "))
+            axes[-1, 0].set_xlabel(say("learn.iteration"))
+        return made

@@ -1,0 +1,1 @@
+"""Linear models: least squares, ridge, lasso, elastic net, logistic regression."""

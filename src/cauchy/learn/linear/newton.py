@@ -1,0 +1,256 @@
+"""Newton's method for logistic losses, and what can be proven of where it ends.
+
+One pass over the data gives value, gradient and, if asked for, the Hessian. Many samples: the solution for a tenth of
+them starts; then an old Hessian is kept as long as BFGS corrections of it (Nocedal 1980) make good progress.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from .design import EPS, rounding
+from .softmax import Logistic, Pass
+
+MANY = 20_000  # samples from which a part of them is solved first
+
+
+@dataclass
+class Trail:
+    """What the iterations saw, and how many passes over all data they took."""
+
+    value: list[float] = field(default_factory=list)
+    gradient: list[float] = field(default_factory=list)
+    passes: int = 0
+    converged: bool = False
+
+    def then(self, more: Trail) -> Trail:
+        """This search and one that goes on from its end, to a finer goal that need not be met."""
+        value, gradient = self.value + more.value[1:], self.gradient + more.gradient[1:]
+        return Trail(value, gradient, self.passes + more.passes, self.converged)
+
+
+class Inverse:
+    """About H⁻¹: the Cholesky factor of a Hessian, corrected by the steps and the changes of the gradient since."""
+
+    def __init__(self, hessian: np.ndarray, objective: Logistic) -> None:
+        self.shape = (objective.m, objective.q)
+        self.factor = positive(fixed(hessian, objective))
+        self.pairs: list[tuple[np.ndarray, np.ndarray, float]] = []
+
+    def __call__(self, g: np.ndarray) -> np.ndarray:
+        flat = g.T.ravel().copy()
+        taken = []
+        for s, y, product in reversed(self.pairs):
+            part = (s @ flat) / product
+            flat -= part * y
+            taken.append(part)
+        flat = linalg.cho_solve((self.factor, True), flat)
+        for (s, y, product), part in zip(self.pairs, reversed(taken), strict=True):
+            flat += (part - (y @ flat) / product) * s
+        return flat.reshape(self.shape).T
+
+    def learn(self, step: np.ndarray, change: np.ndarray) -> None:
+        s, y = step.T.ravel(), change.T.ravel()
+        product = float(s @ y)
+        if product > EPS * np.linalg.norm(s) * np.linalg.norm(y):
+            self.pairs.append((s, y, product))
+
+
+def fixed(hessian: np.ndarray, objective: Logistic) -> np.ndarray:
+    """The Hessian, made definite where the same shift of all classes changes nothing: there the gradient is zero."""
+    if objective.m == 1:
+        return hessian
+    q, out = objective.q, hessian.copy()
+    free = np.flatnonzero(objective.penalty[:, 0] == 0)
+    amount = max(float(np.trace(hessian)) / len(hessian), np.finfo(np.float64).tiny)
+    for k in range(objective.m):
+        for l in range(objective.m):
+            out[k * q + free, l * q + free] += amount
+    return out
+
+
+def positive(matrix: np.ndarray) -> np.ndarray:
+    """A Cholesky factor of the matrix, or of the matrix plus as little of the identity as makes it definite."""
+    size = float(np.trace(matrix)) / len(matrix) or 1.0
+    shift = 0.0
+    while True:
+        factor, info = linalg.lapack.dpotrf(matrix + shift * np.eye(len(matrix)), lower=1, clean=1)
+        if info == 0 and np.diagonal(factor).min() ** 2 > 8 * len(matrix) * EPS * (size if shift else 0.0):
+            return factor
+        shift = max(100 * shift, 1e-12 * size)
+
+
+def conjugate(product: Callable[[np.ndarray], np.ndarray], g: np.ndarray, scale: np.ndarray, accuracy: float) -> Any:
+    """An approximate solution of H d = g by conjugate gradients, preconditioned by a diagonal (Steihaug 1983)."""
+    d, r = np.zeros_like(g), g.copy()
+    z = r / scale
+    along, rz = z.copy(), float(np.sum(r * z))
+    goal = accuracy**2 * rz
+    for _ in range(250):
+        image = product(along)
+        curvature = float(np.sum(along * image))
+        if curvature <= 0:
+            break
+        t = rz / curvature
+        d += t * along
+        r -= t * image
+        z = r / scale
+        after = float(np.sum(r * z))
+        if after <= goal:
+            break
+        along = z + (after / rz) * along
+        rz = after
+    return d if d.any() else g / scale
+
+
+def minimize(objective: Logistic, v: np.ndarray, goal: float, most: int, *, rng: Any = None) -> tuple[Pass, Trail]:
+    """From v to max |gradient| <= goal, or to what rounding allows, in at most `most` iterations."""
+    size = objective.q * objective.m
+    explicit = objective.explicit
+    cheap = not explicit or size <= 8 or objective.n * size * size < 4e6
+    if rng is not None and explicit and objective.n >= MANY and objective.n >= 200 * size:
+        v = _from_part(objective, v, rng)
+    trail = Trail()
+    now = objective.at(v, hessian=explicit)
+    trail.passes += 1
+    inverse = None
+    scale = objective.diagonal() if not explicit else np.zeros(0)
+    first = float(np.linalg.norm(now.gradient)) or 1.0
+    for step in range(most + 1):
+        largest = float(np.abs(now.gradient).max())
+        trail.value.append(now.value)
+        trail.gradient.append(largest)
+        if largest <= goal:
+            trail.converged = True
+            break
+        if step == most or not math.isfinite(now.value):
+            break
+        if now.hessian is not None:
+            inverse = Inverse(now.hessian, objective)
+        if inverse is not None:
+            d = -inverse(now.gradient)
+        else:
+            accuracy = min(0.1, math.sqrt(float(np.linalg.norm(now.gradient)) / first))
+            d = -conjugate(objective.product(now.v), now.gradient, scale, accuracy)
+        # a Hessian where the last step shows that the old one has served its time, or the first comes from afar
+        slow = len(trail.gradient) < 2 or largest > 0.05 * trail.gradient[-2]
+        after = search(objective, now, d, hessian=explicit and (cheap or slow), trail=trail)
+        if after is None:
+            if inverse is not None and now.hessian is None:  # try again with what the Hessian is here
+                now = objective.at(now.v, hessian=True)
+                trail.passes += 1
+                continue
+            break
+        if inverse is not None:
+            inverse.learn(after.v - now.v, after.gradient - now.gradient)
+        now = after
+    return now, trail
+
+
+def search(objective: Logistic, now: Pass, d: np.ndarray, *, hessian: bool, trail: Trail) -> Pass | None:
+    """The first of t = 1, ... that lowers the value enough (Armijo); where values drown in rounding, the gradient."""
+    slope = float(np.sum(now.gradient * d))
+    if not slope < 0:
+        return None
+    noise = 16 * EPS * abs(now.value) + 1e-300
+    t = 1.0
+    for _ in range(40):
+        after = objective.at(now.v + t * d, hessian=hessian and t == 1.0)
+        trail.passes += 1
+        if after.value <= now.value + 1e-4 * t * slope:
+            return after
+        if -t * slope <= 1e4 * noise:
+            smaller = np.abs(after.gradient).max() < 0.9 * np.abs(now.gradient).max()
+            return after if smaller and after.value <= now.value + noise else None
+        bend = after.value - now.value - t * slope
+        best = -slope * t * t / (2 * bend) if math.isfinite(bend) else 0.0
+        t = min(max(best, 0.1 * t), 0.5 * t)
+    return None
+
+
+def _from_part(objective: Logistic, v: np.ndarray, rng: Any) -> np.ndarray:
+    """The solution for a tenth of the samples, roughly; v where that has no smaller value."""
+    count = max(objective.n // 10, 40 * objective.q * objective.m)
+    some = np.sort(rng.choice(objective.n, count, replace=False))
+    part = objective.rows(some)
+    now = part.at(v, hessian=True)
+    start, noise = now.value, 0.05 * objective.q * objective.m * float(objective.c.mean())
+    for _ in range(15):
+        d = -Inverse(now.hessian, part)(now.gradient) if now.hessian is not None else -now.gradient
+        if float(np.sum(now.gradient * -d)) <= noise:  # what is left is less than what the samples left out change
+            return now.v + d
+        after = search(part, now, d, hessian=True, trail=Trail())
+        if after is None:
+            break
+        now = after if after.hessian is not None else part.at(after.v, hessian=True)
+    return now.v if now.value < start else v
+
+
+# -- what is proven -------------------------------------------------------------------------------------------------
+
+
+def gap_by_duality(objective: Logistic, now: Pass, largest: np.ndarray) -> float:
+    """A bound of F(v) - min F, for l2 > 0, from a dual feasible point; rounding included.
+
+    The dual variables are c (p - y) at v, with p corrected by (diag p - p p') delta so that they sum to zero where
+    there is an intercept. Fenchel's equality at v leaves |gradient|²/(2 l2), and the correction s'M⁺s for what the
+    intercepts' gradient s is off, M the Hessian in the intercepts (a chi² bound of Kullback-Leibler divergences).
+    """
+    if not objective.l2 > 0:
+        return math.inf
+    p, total = objective.p, float(objective.c.sum())
+    n = objective.n
+    size = np.abs(now.v)
+    hidden = rounding(2 * n + 64) * total * largest[:, None] + 4 * EPS * objective.penalty * size
+    g = np.abs(now.gradient) + hidden
+    shift, extra = np.zeros(objective.m), 0.0
+    if objective.intercept:
+        s = now.gradient[p]
+        mean = np.diagonal(now.spread).mean()
+        spread = now.spread + (mean if objective.m > 1 else 0.0)  # definite: s sums to zero, as do the rows of M
+        if not (mean > 0 and np.isfinite(spread).all() and np.linalg.cond(spread) < 1e10):
+            return math.inf
+        delta = np.linalg.solve(spread, s)
+        reach = 2 * (float(np.ptp(delta)) if objective.m > 1 else abs(float(delta[0])))
+        reach += float((hidden[p] / np.linalg.eigvalsh(spread).min()).max()) * math.sqrt(objective.m)
+        if not reach <= 1:
+            return math.inf
+        shift = 1.1 * reach * np.diagonal(now.spread)
+        extra = 2 * float(np.sum(g[p])) * reach
+    norm = float(np.linalg.norm(g[:p] + largest[:p, None] * shift))
+    return norm * norm / (2 * objective.l2) + extra + 16 * EPS * total
+
+
+def gap_by_curvature(objective: Logistic, now: Pass, largest: np.ndarray) -> float:
+    """A bound of F(v) - min F, which shows too that there is a minimum; needs the Hessian, works without a penalty.
+
+    Where no margin moves by more than u, the Hessian falls to exp(-u) of itself at most (exp(-sqrt 6 |u|) with more
+    than two classes). If r is the furthest that a step of length 1 in the Hessian's norm moves a margin, and lambda
+    that norm of the Newton step: lambda r <= 1/2 implies that F attains its minimum and F(v) - min F <= lambda²
+    (Bach 2010; Tran-Dinh, Li, Cevher 2015).
+    """
+    if now.hessian is None or not (largest > 0).all() or not np.isfinite(now.gradient).all():
+        return math.inf
+    m, total, size = objective.m, float(objective.c.sum()), len(now.hessian)
+    scale = np.tile(largest, m)
+    off = rounding(2 * objective.n + 64)
+    h = fixed(now.hessian, objective) / np.multiply.outer(scale, scale)
+    h[np.diag_indices(size)] -= size * off * (total + float(np.trace(h)) / size)
+    factor, info = linalg.lapack.dpotrf(h, lower=1, clean=1)
+    if info:
+        return math.inf
+    root = linalg.solve_triangular(factor, np.eye(size), lower=True)
+    inverse = root.T @ root
+    hidden = off * total + 4 * EPS * float(np.abs(objective.penalty * now.v).max())
+    newton = float(np.linalg.norm(root @ (now.gradient.T.ravel() / scale)))
+    newton += hidden * float(np.linalg.norm(root)) * math.sqrt(size)
+    q = objective.q
+    squares = sum(float(np.abs(inverse[k * q : (k + 1) * q, k * q : (k + 1) * q]).sum()) for k in range(m))
+    reach = math.sqrt(squares) * (1.0 if m == 1 else math.sqrt(6.0))
+    return newton * newton if newton * reach <= 0.5 else math.inf

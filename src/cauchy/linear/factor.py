@@ -1,0 +1,145 @@
+"""A square matrix, equilibrated by powers of two and factored once; solutions with extra-precise refinement.
+
+References: Skeel 1980 (refinement and componentwise backward stability); Demmel, Hida, Kahan, Li, Mukherjee, Riedy
+2006 (extra-precise refinement).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from scipy import linalg as sl
+
+from .data import exponents, times_power
+from .report import RankError
+from .twice import UNIT, residual, two_sum
+
+LAPACK: Any = sl.lapack  # made at run time: unknown to type checkers
+MOST_EXACT = 24  # rows of a matrix that is eliminated with fractions, to show that it is singular
+_ROUNDS = 12
+
+
+class Factor:
+    """B = 2^row A 2^column with entries to about 1; `kept`: no digit was lost in scaling.
+
+    Raises `RankError` for a zero row or column, or a zero pivot.
+    """
+
+    def __init__(self, a: np.ndarray, name: str = "A") -> None:
+        for axis, word in ((1, "row"), (0, "column")):
+            zero = ~a.any(axis=axis)
+            if zero.any():
+                k = int(np.argmax(zero))
+                witness = np.eye(len(a))[k] if axis == 0 else null_vector(a)
+                raise RankError(
+                    f"{name}: is singular: {word} {k} is zero",
+                    witness=witness, proved=witness is not None,
+                    fix="lstsq(A, b, rank=...) gives the shortest solution",
+                )  # fmt: skip
+        self.row = -exponents(a, 1)
+        scaled, kept = times_power(a, self.row[:, None])
+        self.column = -exponents(scaled, 0)
+        self.b, also = times_power(scaled, self.column)
+        self.kept = kept and also
+        self.lu, self.pivots, info = LAPACK.dgetrf(self.b)
+        self.norm = float(np.abs(self.b).sum(axis=0).max())
+        self.reciprocal = 0.0 if info > 0 else float(LAPACK.dgecon(self.lu, self.norm)[0])
+
+    def inverse(self) -> np.ndarray:
+        """An approximate inverse of `b`."""
+        return LAPACK.dgetri(self.lu, self.pivots)[0]
+
+    def once(self, c: np.ndarray, transposed: bool = False) -> np.ndarray:
+        return LAPACK.dgetrs(self.lu, self.pivots, c, trans=int(transposed))[0]
+
+    def refine(self, c: np.ndarray, transposed: bool = False) -> tuple[np.ndarray, np.ndarray, int, float]:
+        """y with b y = c (or b'y = c) as a sum high + low, the rounds it took, and the size of the last step."""
+        b = np.ascontiguousarray(self.b.T) if transposed else self.b
+        high, low = self.once(c, transposed), np.zeros(len(c))
+        last = np.inf
+        for k in range(_ROUNDS):
+            r = residual(b, high, c, low if k else None)
+            step = self.once(r.high + r.low, transposed)
+            size = float(np.abs(step).max())
+            if not size < last / 2:  # NaN too; no longer converging: the last sum stands
+                return high, low, k, last
+            high, low = two_sum(high, low + step)
+            last = size
+            if size <= UNIT * UNIT * np.abs(high).max():
+                return high, low, k + 1, last
+        return high, low, _ROUNDS, last
+
+    def singular(self, name: str = "A") -> RankError:
+        """The error that says so: with an exact null vector where that is shown."""
+        exact = null_vector(self.b)
+        if exact is not None:
+            return RankError(
+                f"{name}: is singular: {name} v = 0 for v = {short(np.ldexp(exact, self.column))}",
+                witness=np.ldexp(exact, self.column), proved=True,
+                fix="lstsq(A, b, rank=...) gives the shortest solution, ridge(A, b, lam) a regularized one",
+            )  # fmt: skip
+        _, s, right = sl.svd(self.b)
+        v = np.ldexp(right[-1], self.column)
+        return RankError(
+            f"{name}: is singular to working precision: its condition number is about {s[0] / max(s[-1], 5e-324):.1e}",
+            witness=v, singular_values=s,
+            why=f"{name} v is 0 to rounding for v = {short(v)}; no digit of a solution would be assured",
+            fix='proof="exact" solves the system as it is written; lstsq(A, b, rank=...) and ridge(A, b, lam) decide',
+        )  # fmt: skip
+
+
+def one_norm(
+    n: int, times: Callable[[np.ndarray], np.ndarray], transposed: Callable[[np.ndarray], np.ndarray]
+) -> float:
+    """About |B|_1 of a linear map of n numbers, from below and rarely by a factor over 3 (Hager 1984; Higham 1988)."""
+    size = lambda v: float(np.abs(v).sum())
+    v = times(np.full(n, 1.0 / n))
+    found = size(v)
+    for _ in range(5):
+        signs = np.where(v < 0, -1.0, 1.0)
+        unit = np.zeros(n)
+        unit[int(np.argmax(np.abs(transposed(signs))))] = 1.0
+        v = times(unit)
+        if not size(v) > found:
+            break
+        found = size(v)
+        if np.array_equal(np.where(v < 0, -1.0, 1.0), signs):
+            break
+    alternating = (1 + np.arange(n) / max(n - 1, 1)) * (-1.0) ** np.arange(n)
+    return max(found, 2 * size(times(alternating)) / (3 * n))
+
+
+def short(v: np.ndarray) -> str:
+    text = ", ".join(f"{t:.4g}" for t in v[:6])
+    return f"({text}{', ...' if len(v) > 6 else ''})"
+
+
+def null_vector(a: np.ndarray) -> np.ndarray | None:
+    """v with a v = 0, by elimination with fractions and then rounded; None: there is none, or a is large."""
+    n = a.shape[1]
+    if max(a.shape) > MOST_EXACT:
+        return None
+    rows = [[Fraction(v) for v in row] for row in a.tolist()]
+    pivots: list[int] = []
+    for j in range(n):
+        k = len(pivots)
+        found = next((i for i in range(k, len(rows)) if rows[i][j]), None)
+        if found is None:
+            return _combination([r[j] for r in rows[:k]], pivots, j, n)
+        rows[k], rows[found] = rows[found], rows[k]
+        top = [v / rows[k][j] for v in rows[k]]
+        rows = [top if i == k else [p - r[j] * q for p, q in zip(r, top, strict=True)] for i, r in enumerate(rows)]
+        pivots.append(j)
+    return None
+
+
+def _combination(weights: list[Fraction], pivots: list[int], j: int, n: int) -> np.ndarray:
+    v = [Fraction(0)] * n
+    v[j] = Fraction(1)
+    for w, p in zip(weights, pivots, strict=True):
+        v[p] = -w
+    largest = max(abs(t) for t in v)
+    return np.array([float(t / largest) for t in v])

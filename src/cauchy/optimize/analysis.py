@@ -1,0 +1,201 @@
+"""What composition finds out about every node of a graph over a box, and where it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from .. import ops as P
+from ..errors import Site
+from ..graph import Graph, Node, reachable
+from ..read.derive import kinks
+from . import polynomial, rational
+from .composition import AFFINE, CONCAVE, CONVEX, EPS, RULES, Fact, constant, unknown, variable
+from .polynomial import MANY
+
+MOST_EXACT = 40  # variables, for LDL' over the rationals
+MOST_QUADRATIC = 100  # variables of a quadratic form whose coefficients are collected
+MOST_ENTRIES = 32  # quadratic forms in one node
+WORDS = {AFFINE: "affine", CONVEX: "convex", CONCAVE: "concave"}
+
+
+class Stop(NamedTuple):
+    """Where composition ends: "composition" (the rules do not cover this use), "rule" (no rule for the primitive),
+    "control" (a loop or branch), "guard" (Python branched on a value), "untraced"."""
+
+    why: Literal["composition", "rule", "control", "guard", "untraced"]
+    what: str
+    where: Site | None
+
+
+class Analysis:
+    """A graph of one input, to be looked at over boxes: `over` gives the fact about its first output.
+
+    `stop` and `steps` tell of the last box: where composition ended, and which steps kept convexity.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        (self.x,) = graph.inputs
+        self.out = graph.outputs[0]
+        self.degrees: dict[Node, int] = {self.x: 1}
+        for n in graph.nodes:
+            if n is not self.x:
+                self.degrees[n] = MANY if isinstance(n.dtype, tuple) else polynomial.degree(n, self.degrees)
+        needed = reachable([self.out])
+        self.order = [n for n in needed if self.degrees[n] and n is not self.x]
+        self.constants = {
+            n: constant(n.value) for n in needed if not self.degrees[n] and not isinstance(n.dtype, tuple)
+        }
+        # quadratics that are used as more than parts of quadratics: there the form as a whole counts
+        self.whole = {a for n in graph.nodes if self.degrees[n] > 2 for a in n.args} | {self.out}
+        self.guard = next((g for g in graph.guards if self.degrees[g.node]), None)
+        self.forms: dict[Node, np.ndarray | None] = {}
+        self.steps: list[tuple[Node, np.ndarray]] = []
+        self.stop: Stop | None = None
+
+    @property
+    def varies(self) -> bool:
+        return self.degrees[self.out] > 0
+
+    def over(self, lower: np.ndarray, upper: np.ndarray) -> Fact:
+        """The fact about the output for inputs between lower and upper."""
+        self.steps, self.stop = [], None
+        facts = {self.x: variable(lower, upper), **self.constants}
+        for n in self.order:
+            facts[n] = self._learn(n, facts)
+        if self.guard is None:
+            return facts[self.out]
+        self.stop = Stop("guard", "", self.guard.site)
+        return unknown(self.out.shape)
+
+    def bits(self, lower: np.ndarray, upper: np.ndarray) -> int:
+        """CONVEX, CONCAVE, both or neither, for all entries."""
+        return int(np.bitwise_and.reduce(self.over(lower, upper).bits, axis=None)) & AFFINE
+
+    def _learn(self, n: Node, facts: dict[Node, Fact]) -> Fact:
+        rule = None if isinstance(n.dtype, tuple) else RULES.get(n.prim)
+        if rule is None:
+            self._stops("control" if isinstance(n.dtype, tuple) or n.prim is P.item else "rule", n)
+            return unknown(() if isinstance(n.dtype, tuple) else n.shape)
+        fact = rule(n, *[facts[a] for a in n.args])
+        if not fact.bits.all() and n.prim is P.sqrt and self.degrees[n.args[0]] == 2:
+            fact = self._better(n, fact, self._norms)
+        if not fact.bits.all() and self.degrees[n] == 2 and n in self.whole:
+            fact = self._better(n, fact, self._forms)
+        if not fact.bits.all():
+            if self.degrees[n] > 2 or n in self.whole:
+                self._stops("composition", n)
+        elif n.prim.family not in ("shape", "index", "control"):
+            self.steps.append((n, fact.bits))
+        return fact
+
+    def _stops(self, why: Literal["composition", "rule", "control"], n: Node) -> None:
+        if self.stop is None:
+            self.stop = Stop(why, n.prim.name, n.site)
+
+    def told(self) -> tuple[str, ...]:
+        """The steps of the last box, as text."""
+        out = []
+        for n, bits in self.steps:
+            kinds = np.unique(bits)
+            word = WORDS[int(kinds[0])] if kinds.size == 1 else "convex or concave, by entries"
+            out.append(f"{n.site or ''}: {n.prim} {word}".lstrip(": "))
+        return tuple(out)
+
+    def _better(self, n: Node, fact: Fact, ask: Callable[[Node], np.ndarray | None]) -> Fact:
+        if n not in self.forms:
+            self.forms[n] = ask(n)
+        bits = self.forms[n]
+        return fact if bits is None else Fact(fact.low, fact.high, fact.bits | bits, fact.log)
+
+    # -- quadratic forms ---------------------------------------------------------------------------------------------
+
+    def _polynomials(self, n: Node) -> list[polynomial.Polynomial] | None:
+        size = int(np.prod(self.x.shape))
+        if size > MOST_QUADRATIC or int(np.prod(n.shape)) > MOST_ENTRIES:
+            return None
+        found = polynomial.evaluate(self.graph, polynomial.variables(self.graph), [n])
+        as_is = lambda v: v if isinstance(v, polynomial.Polynomial) else polynomial.Polynomial({(): Fraction(v)})
+        return None if found is None else [as_is(v) for v in found[0].ravel().tolist()]
+
+    def _forms(self, n: Node) -> np.ndarray | None:
+        """Bits of quadratic polynomials, from their Hessians."""
+        forms = self._polynomials(n)
+        if forms is None:
+            return None
+        size = int(np.prod(self.x.shape))
+        bits = []
+        for form in forms:
+            H = form.hessian(size)
+            minus = [[-v for v in row] for row in H]
+            bits.append((CONVEX if semidefinite(H) else 0) | (CONCAVE if semidefinite(minus) else 0))
+        return np.array(bits, int).reshape(n.shape)
+
+    def _norms(self, n: Node) -> np.ndarray | None:
+        """Where the root n of a quadratic is the length of an affine vector: (x, 1)'M(x, 1) with M >= 0."""
+        forms = self._polynomials(n.args[0])
+        if forms is None:
+            return None
+        size = int(np.prod(self.x.shape))
+        bits = []
+        for form in forms:
+            M = [[v / 2 for v in row] for row in form.hessian(size)]
+            linear = [form.terms.get((i,), Fraction(0)) / 2 for i in range(size)]
+            M = [[*row, b] for row, b in zip(M, linear, strict=True)]
+            M.append([*linear, form.terms.get((), Fraction(0))])
+            bits.append(CONVEX if semidefinite(M) else 0)
+        return np.array(bits, int).reshape(n.shape)
+
+
+def smooth(graph: Graph) -> bool:
+    """Is every primitive twice differentiable off the ends of its domain? No kinks, no jumps, no branches."""
+    return all((n.prim not in kinks.at and n.prim is not P.where and n.prim.family != "control") or n.prim is P.identity
+               for n in graph.nodes if n.live)  # fmt: skip
+
+
+def curved(hessian: Analysis, lower: np.ndarray, upper: np.ndarray) -> int:
+    """Bits of a function on a box from its Hessian there, enclosed: convex where no eigenvalue can be negative.
+
+    By Gershgorin's discs, or by Weyl's inequality: an eigenvalue of middle + E is at most |E| off one of the middle.
+    """
+    fact = hessian.over(lower, upper)
+    n = lower.size
+    low, high = fact.low.reshape(n, n), fact.high.reshape(n, n)
+    size = np.maximum(np.abs(low), np.abs(high))
+    beside = size.sum(axis=1) - size.diagonal() if n > 1 else np.zeros(1)
+    bits = CONVEX * bool((low.diagonal() >= beside * (1 + n * EPS)).all())
+    bits |= CONCAVE * bool((high.diagonal() <= -beside * (1 + n * EPS)).all())
+    if not bits and np.isfinite(size).all():
+        middle, reach = (low + high) / 2, float((high - low).sum(axis=1).max()) / 2
+        values = np.linalg.eigvalsh((middle + middle.T) / 2)
+        reach += 32 * n * n * EPS * float(size.sum(axis=1).max())
+        bits = CONVEX * bool(values[0] >= reach) | CONCAVE * bool(values[-1] <= -reach)
+    return bits
+
+
+def semidefinite(M: list[list[Fraction]]) -> bool:
+    """Is the symmetric matrix proved to be positive semidefinite? Exactly for small ones; large ones must be definite.
+
+    S. M. Rump, "Verification of positive definiteness" (2006): if Cholesky runs through for M less a small multiple of the
+    identity, which bounds its rounding, then M is positive definite.
+    """
+    used = [i for i, row in enumerate(M) if any(row)]
+    if len(used) <= MOST_EXACT:
+        return rational.semidefinite([[M[i][j] for j in used] for i in used]) is None
+    A = np.array([[float(M[i][j]) for j in used] for i in used])
+    d = A.diagonal()
+    if not (d > 0).all():
+        return False
+    scale = 1 / np.sqrt(d)
+    k = len(used)
+    A = A * scale * scale[:, None]  # diagonal 1: each of the roundings up to here changes A by less than 8 EPS |A|
+    bound = float(8 * EPS * np.abs(A).sum(axis=1).max()) + 4 * k * (k + 2) * EPS
+    try:
+        np.linalg.cholesky(A - bound * np.eye(k))
+    except np.linalg.LinAlgError:
+        return False
+    return True

@@ -1,0 +1,269 @@
+"""The solvers beneath: PIQP (dense or sparse), Clarabel (sparse) and HiGHS (linear), each behind one signature.
+
+What they get is the program with equal rows told apart, free rows left out, and rows of one entry as bounds of their
+variable; what comes back are x and the multipliers y = (lam, z) of the program as it was given.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..errors import CauchyError, DomainError
+from .columns import Columns, Vector
+from .program import Matrix, Program
+
+Status = Literal["solved", "infeasible", "unbounded", "failed"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """x and y = (lam, z) as a solver left them, and what it says of them."""
+
+    x: Vector
+    y: Vector
+    status: Status
+    iterations: int
+
+
+@cache
+def load(name: str) -> Any:
+    """The optional package, or an error that names the extra to install."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise CauchyError(
+            f"the package {name} is not installed",
+            why="it solves quadratic programs",
+            fix="pip install 'cauchy-calculus[optimize]'",
+        ) from None
+
+
+def installed(name: str) -> bool:
+    try:
+        load(name)
+    except CauchyError:
+        return False
+    return True
+
+
+class Reduced:
+    """The program as solvers want it: E x = e, low <= G x <= high, lower <= x <= upper."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        n, m, A = program.n, program.m, program.A
+        low, high = program.low, program.high
+        self.lower, self.upper = low[m:], high[m:]
+        self.owned: list[tuple[int, Vector, Vector, Vector]] = []  # whose bound is a row's: side, variable, row, a
+        equal = low == high
+        self.fixed = equal[m:].nonzero()[0]
+        equal, inside = equal[:m], (low[:m] > -np.inf) | (high[:m] < np.inf)
+        if m:
+            inside &= ~equal
+            if m * n > 64:
+                single = (np.bincount(A.rows, minlength=m) if program.sparse else np.count_nonzero(A, axis=1)) == 1
+                single &= inside
+                if single.any():
+                    self._move(A, single, low, high)
+                    inside &= ~single
+        self.equal, self.inside = equal.nonzero()[0], inside.nonzero()[0]
+        self.E: Any = _rows(A, equal, self.equal)
+        self.G: Any = _rows(A, inside, self.inside)
+        self.e = low[self.equal]
+        self.low, self.high = low[self.inside], high[self.inside]
+        if self.fixed.size:  # an interior point wants an interior
+            self._fix()
+
+    def _move(self, A: Matrix, single: Vector, low: Vector, high: Vector) -> None:
+        """Inequalities with one entry, a x_j, become bounds of x_j."""
+        m = self.program.m
+        if isinstance(A, Columns):
+            kept = single[A.rows]
+            rows, columns, a = A.rows[kept], A.columns[kept], A.values[kept]
+        else:
+            rows = single.nonzero()[0]
+            columns = abs(A[rows]).argmax(axis=1)
+            a = A[rows, columns]
+        up = a > 0
+        lower, upper = np.where(up, low[rows], high[rows]) / a, np.where(up, high[rows], low[rows]) / a
+        self.lower, self.upper = self.lower.copy(), self.upper.copy()
+        np.maximum.at(self.lower, columns, lower)
+        np.minimum.at(self.upper, columns, upper)
+        for sign, mine, best, box in ((-1, lower, self.lower, low[m:]), (1, upper, self.upper, high[m:])):
+            owns = ((mine == best[columns]) & (mine != box[columns])).nonzero()[0]
+            owner = np.full(self.program.n, -1)
+            owner[columns[owns]] = owns
+            j = (owner >= 0).nonzero()[0]
+            self.owned.append((sign, j, rows[owner[j]], a[owner[j]]))
+        crossed = (self.lower > self.upper).nonzero()[0]
+        if crossed.size:  # infeasible, or two bounds that differ by rounding: the certificate will tell
+            self.lower[crossed] = self.upper[crossed] = (self.lower[crossed] + self.upper[crossed]) / 2
+        self.fixed = (self.lower == self.upper).nonzero()[0]
+
+    def _fix(self) -> None:
+        """Fixed variables as rows x_j = value below E."""
+        j, n = self.fixed, self.program.n
+        k, values = self.equal.size, self.lower[self.fixed]
+        if not self.program.sparse:
+            extra = np.zeros((j.size, n))
+            extra[np.arange(j.size), j] = 1.0
+            self.E = extra if self.E is None else np.vstack([self.E, extra])
+        elif self.E is None:
+            starts = np.searchsorted(j, np.arange(n + 1))
+            self.E = Columns(np.ones(j.size), np.arange(j.size), starts, (j.size, n), j)
+        else:
+            at = self.E.starts[j + 1]
+            starts = self.E.starts + np.searchsorted(j, np.arange(n + 1))
+            rows = np.insert(self.E.rows, at, np.arange(k, k + j.size))
+            self.E = Columns(np.insert(self.E.values, at, 1.0), rows, starts, (k + j.size, n))
+        self.e = np.concatenate([self.e, values])
+        self.lower, self.upper = self.lower.copy(), self.upper.copy()
+        self.lower[j], self.upper[j] = -np.inf, np.inf
+
+    def restore(self, ye: Vector, yg: Vector, z: Vector) -> Vector:
+        """y = (lam, z) of the program from the multipliers of E, G and the bounds."""
+        m = self.program.m
+        y = np.empty(m + self.program.n)
+        y[m:] = z
+        if m:
+            y[:m] = 0.0
+            y[self.equal] = ye[: self.equal.size]
+            y[self.inside] = yg
+        if self.fixed.size:
+            y[m + self.fixed] = ye[self.equal.size :]
+        for sign, j, rows, a in self.owned:
+            mine = y[m + j]
+            here = mine > 0 if sign > 0 else mine < 0
+            y[rows[here]] = mine[here] / a[here]
+            y[m + j[here]] = 0.0
+        return y
+
+
+def _rows(A: Any, mask: Vector, at: Vector) -> Any:
+    """The rows of A that the mask names; None where there are none."""
+    if not at.size:
+        return None
+    if at.size == mask.size:
+        return A
+    return A.some_rows(mask) if isinstance(A, Columns) else A[at]
+
+
+def _scipy(M: Any, n: int) -> Any:
+    """For solvers that take SciPy's matrices alone."""
+    if M is None:
+        return sp.csc_matrix((0, n))
+    return M.matrix() if isinstance(M, Columns) else sp.csc_matrix(M)
+
+
+# -- PIQP -------------------------------------------------------------------------------------------------------------
+
+
+def piqp(program: Program, reduced: Reduced, tolerance: float) -> Answer:
+    """Proximal interior point (Schwan, Jiang, Kuhn, Jones 2023)."""
+    package = load("piqp")
+    solver = package.SparseSolver() if program.sparse else package.DenseSolver()
+    settings = solver.settings
+    settings.eps_abs = settings.eps_rel = settings.eps_duality_gap_abs = settings.eps_duality_gap_rel = tolerance
+    n, R = program.n, reduced
+    if program.sparse:
+        P: Any = sp.csc_matrix((n, n)) if program.P is None else program.P.shell()
+        E, G = (None if M is None else M.shell() for M in (R.E, R.G))
+    else:
+        P = np.zeros((n, n), order="F") if program.P is None else np.asfortranarray(program.P)
+        E, G = (None if M is None else np.asfortranarray(M) for M in (R.E, R.G))
+    e, low, high = (None if E is None else R.e), (None if G is None else R.low), (None if G is None else R.high)
+    solver.setup(P, program.q, E, e, G, low, high, R.lower, R.upper)
+    status = solver.solve().name
+    found = solver.result
+    ye = found.y if E is not None else np.empty(0)
+    yg = found.z_u - found.z_l if G is not None else np.empty(0)
+    return Answer(found.x, R.restore(ye, yg, found.z_bu - found.z_bl), _PIQP.get(status, "failed"), found.info.iter)
+
+
+_PIQP: dict[str, Status] = {
+    "PIQP_SOLVED": "solved", "PIQP_PRIMAL_INFEASIBLE": "infeasible", "PIQP_DUAL_INFEASIBLE": "unbounded",
+}  # fmt: skip
+
+
+# -- Clarabel ---------------------------------------------------------------------------------------------------------
+
+
+def clarabel(program: Program, reduced: Reduced, tolerance: float) -> Answer:
+    """Interior point over the homogeneous embedding (Goulart, Chen 2024)."""
+    package = load("clarabel")
+    R, n = reduced, program.n
+    P = sp.csc_matrix((n, n)) if program.P is None else sp.triu(_scipy(program.P, n), format="csc")
+    one: Any = sp.identity(n, format="csr")
+    E, G = (sp.csr_matrix(_scipy(M, n)) for M in (R.E, R.G))
+    high, low, upper, lower = (np.isfinite(b).nonzero()[0] for b in (R.high, R.low, R.upper, R.lower))
+    rows: Any = sp.vstack([E, G[high], one[upper], -G[low], -one[lower]], format="csc")
+    sides = np.concatenate([R.e, R.high[high], R.upper[upper], -R.low[low], -R.lower[lower]])
+    count = R.e.size
+    cones = [package.ZeroConeT(count), package.NonnegativeConeT(sides.size - count)]
+    settings = package.DefaultSettings()
+    settings.verbose, settings.max_threads = False, 1
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
+    found = package.DefaultSolver(P, program.q, rows, sides, cones, settings).solve()
+    dual = np.array(found.z)
+    yg, z = np.zeros(R.low.size), np.zeros(n)
+    at = count
+    for target, where, sign in ((yg, high, 1), (z, upper, 1), (yg, low, -1), (z, lower, -1)):
+        target[where] += sign * dual[at : at + where.size]
+        at += where.size
+    y = R.restore(dual[:count], yg, z)
+    return Answer(np.array(found.x), y, _CLARABEL.get(str(found.status), "failed"), int(found.iterations))
+
+
+_CLARABEL: dict[str, Status] = {
+    "Solved": "solved", "AlmostSolved": "solved", "PrimalInfeasible": "infeasible", "DualInfeasible": "unbounded",
+}  # fmt: skip
+
+
+# -- HiGHS ------------------------------------------------------------------------------------------------------------
+
+
+def highs(program: Program, reduced: Reduced, tolerance: float) -> Answer:
+    """Dual simplex (Huangfu, Hall 2018) as SciPy has it; for linear objectives."""
+    if program.P is not None:
+        raise DomainError("solver='highs' solves linear programs; P is not zero", fix="solver='piqp' or 'clarabel'")
+    from scipy.optimize import linprog
+
+    R, n = reduced, program.n
+    up, down = (np.isfinite(b).nonzero()[0] for b in (R.high, R.low))
+    E, rows, sides = R.E, None, None
+    if R.G is not None:
+        G: Any = R.G.matrix().tocsr() if program.sparse else R.G
+        rows = (sp.vstack if program.sparse else np.vstack)([G[up], -G[down]])
+        sides = np.concatenate([R.high[up], -R.low[down]])
+    if isinstance(E, Columns):
+        E = E.matrix()
+    least = max(tolerance, 1e-10)  # what HiGHS accepts
+    found = linprog(
+        program.q, rows, sides, E, None if E is None else R.e, np.column_stack([R.lower, R.upper]),
+        method="highs", options={"primal_feasibility_tolerance": least, "dual_feasibility_tolerance": least},
+    )  # fmt: skip
+    if found.x is None:
+        return Answer(
+            np.full(n, np.nan), np.full(n + program.m, np.nan), _HIGHS.get(found.status, "failed"), int(found.nit)
+        )
+    yg = np.zeros(0 if R.G is None else len(R.low))
+    if R.G is not None:
+        slopes = -found.ineqlin.marginals
+        yg[up] += slopes[: up.size]
+        yg[down] -= slopes[up.size :]
+    ye = -found.eqlin.marginals if R.E is not None else np.empty(0)
+    z = -(found.lower.marginals + found.upper.marginals)
+    return Answer(found.x, R.restore(ye, yg, z), _HIGHS.get(found.status, "failed"), int(found.nit))
+
+
+_HIGHS: dict[int, Status] = {0: "solved", 2: "infeasible", 3: "unbounded"}
+
+Engine = Callable[[Program, Reduced, float], Answer]
+ENGINES: dict[str, Engine] = {"piqp": piqp, "clarabel": clarabel, "highs": highs}

@@ -1,0 +1,161 @@
+"""Lower feasible points nearby, which show that a candidate is no local minimum. Rounding is no evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .kkt import EPS, Curvature, Point, Vector
+
+SIZES = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # of a step, relative to the lengths
+FLAT_SIZES = SIZES[3:]  # what has no curvature shows nothing closer by
+RADII = (0.1, 0.025)
+SEARCHES = 6
+CORRECTIONS = 6
+
+
+@dataclass(frozen=True)
+class Better:
+    """A feasible point `x` where f is lower by `drop`, reached from the candidate along `direction`."""
+
+    x: Vector
+    direction: Vector
+    drop: float
+
+
+class Surroundings:
+    """Feasible points around a candidate, and how f there compares with f at the candidate (made feasible itself)."""
+
+    def __init__(
+        self, point: Point, y: Vector, H: Vector, active: Vector, curvature: Curvature, flat: Sequence[int] = ()
+    ) -> None:
+        self.point, self.active, self.y = point, active, y
+        self.value, self.rows = point.problem.value, point.problem.constraints
+        m, x = point.m, np.abs(point.x)
+        self.low, self.high, self.size = point.low[:m], point.high[:m], 64 * EPS * point.scale[:m]
+        # f is evaluated with an error relative to the terms it is a sum of: of the size of f, g'x and x'Hx
+        self.rounding = 16 * EPS * float(np.abs(point.g) @ x + x @ np.abs(H) @ x)
+        # the way back to the active rows, by the pseudoinverse at x
+        A = point.matrix(active) * point.lengths
+        self.back = point.lengths[:, None] * np.linalg.pinv(A, rcond=1e-8) if active.size else np.empty((point.n, 0))
+        curved = curvature.signs > 0
+        curved[list(flat)] = False
+        self.curved = curvature.directions[:, curved], curvature.values[curved]
+        base = self.feasible(point.x)
+        # where equalities depend on each other, hardly missing them says nothing about distance
+        lost = point.equal.any() and np.linalg.matrix_rank(A, 1e-8) < active.size
+        self.usable = base is not None and not lost
+        self.base = point.x if base is None else base
+        self.f = float(self.value(self.base)) if self.usable else np.nan
+
+    def feasible(self, y: Vector) -> Vector | None:
+        """A point beside y that satisfies the inequalities as evaluated, and the equalities up to rounding."""
+        problem, m = self.point.problem, self.point.m
+        side = (
+            np.concatenate((self.low + self.size, problem.lower)),
+            np.concatenate((self.high - self.size, problem.upper)),
+        )
+        equal = self.point.equal
+        low, high = (np.where(equal, self.point.low, s) for s in side)
+        for _ in range(CORRECTIONS):
+            y = np.clip(y, problem.lower, problem.upper)
+            if not m:
+                return y
+            c = self.rows(y)
+            off = np.where(equal[:m], self.size, 0.0)
+            if np.all((c >= self.low - off) & (c <= self.high + off)):
+                return y
+            v = np.concatenate((c, y))
+            if not np.isfinite(v).all():
+                return None
+            y = y + self.back @ (np.clip(v, low, np.maximum(low, high)) - v)[self.active]
+        return None
+
+    def settled(self, y: Vector) -> Vector | None:
+        """The feasible point beside y where f is least along the directions of positive curvature (splitting lemma)."""
+        m, (D, e) = self.point.m, self.curved
+        z = self.feasible(y)
+        for _ in range(2 if e.size else 0):
+            if z is None:
+                return None
+            r = self.point.problem.gradient(z) + self.y[m:]
+            if m:
+                r = r + self.y[:m] @ self.point.problem.jacobian(z)
+            z = self.feasible(z - D @ ((D.T @ r) / e))
+        return z
+
+    def compare(self, z: Vector) -> tuple[float, float]:
+        """How much lower f is at z, and how much of that means nothing."""
+        f = float(self.value(z))
+        noise = self.rounding + 16 * EPS * (abs(f) + abs(self.f))
+        if self.point.m:  # equalities hold up to `size`: what their multipliers say that is worth
+            noise += 64 * float(np.abs(self.y[: self.point.m]) @ self.size)
+        return self.f - f, noise
+
+    def better(self, directions: Iterable[Vector]) -> Better | None:
+        """Along each direction, the nearest point where f differs beyond rounding; the first of them that is lower."""
+        for d in directions if self.usable else ():
+            top = float(np.abs(d / self.point.lengths).max())
+            if 0 < top < np.inf:
+                found = self._along(d / top, SIZES, self.feasible)
+                if found is not None:
+                    return found
+        return None
+
+    def _along(self, d: Vector, sizes: Sequence[float], onto: Callable[[Vector], Vector | None]) -> Better | None:
+        for size in sizes:
+            z = onto(self.base + size * d)
+            if z is None:
+                continue
+            drop, noise = self.compare(z)
+            if abs(drop) > noise:  # and not where f is NaN
+                return Better(z, z - self.base, drop) if drop > 0 else None
+        return None
+
+    def lower(self, flat: Vector) -> Better | None:
+        """A lower point along directions without curvature, the columns of `flat`; along the others f is least.
+
+        Each direction both ways, and combinations; where there are several, then a search on two spheres: what is lower
+        on both comes from the point itself.
+        """
+        if not self.usable:
+            return None
+        flat = flat / np.abs(flat / self.point.lengths[:, None]).max(axis=0)
+        k = flat.shape[1]
+        rng = np.random.default_rng(0)
+        starts = np.vstack((np.eye(k), _unit(rng.normal(size=(4, k)))[: 4 * (k > 1)]))
+        for a in starts:
+            for d in (flat @ a, -(flat @ a)):
+                found = self._along(d, FLAT_SIZES, self.settled)
+                if found is not None:
+                    return found
+        if k == 1:
+            return None
+        found = None
+        for radius in RADII:
+            searches = (self._search(flat, radius, a, rng) for a in starts[:SEARCHES])
+            found = next((better for better in searches if better is not None), None)
+            if found is None:
+                return None
+        return found
+
+    def _search(self, flat: Vector, radius: float, a: Vector, rng: np.random.Generator) -> Better | None:
+        """Random steps on a sphere from a on, ever smaller, from the lowest point so far."""
+        best = -np.inf
+        for width in (0.0, *np.geomspace(0.5, 2e-3, 30)):
+            b = _unit(a + width * rng.normal(size=a.size))
+            z = self.settled(self.base + radius * (flat @ b))
+            if z is None:
+                continue
+            drop, noise = self.compare(z)
+            if drop > noise:
+                return Better(z, z - self.base, drop)
+            if drop > best:
+                a, best = b, drop
+        return None
+
+
+def _unit(a: Vector) -> Vector:
+    return a / np.sqrt((a * a).sum(axis=-1, keepdims=True))

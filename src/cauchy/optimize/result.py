@@ -1,0 +1,229 @@
+"""What an optimization returns: the point, and what is known about it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ..messages import say
+from ..proof import Proof, Result, Verdict
+from .status import Status
+
+if TYPE_CHECKING:
+    from .certificate import Certificate
+    from .problem import Problem
+
+SCIPY = ("x", "fun", "success", "status", "message", "nit", "nfev", "njev", "jac")
+
+
+@dataclass(frozen=True)
+class Multipliers:
+    """`constraints`: shape (m,), one for each row of c; `bounds`: shape (n,), one for each entry of x.
+
+    The convention: grad f + J' constraints + bounds = 0; >= 0 where an upper side is active, <= 0 where a lower one is.
+    """
+
+    constraints: np.ndarray
+    bounds: np.ndarray
+
+
+@dataclass(frozen=True)
+class Path:
+    """Every iterate: `x` of shape (iterations + 1, n), flat, and `fun` of shape (iterations + 1,)."""
+
+    x: np.ndarray
+    fun: np.ndarray
+    method: str
+    f: Any  # of flat vectors; for the contours of the picture
+
+    def __len__(self) -> int:
+        return len(self.fun)
+
+    def plot(self, lang: str | None = None) -> Any:
+        """A matplotlib Figure: the way over the contours of f for two variables, else f against the iteration."""
+        from .picture import path_figure
+
+        return path_figure(self, lang)
+
+
+@dataclass(slots=True)  # not frozen: that would cost microseconds of a solve
+class Run:
+    """What a solver hands over: nothing in it is trusted by the certificate but x."""
+
+    x: np.ndarray  # flat
+    f: float
+    g: np.ndarray | None
+    iterations: int
+    evaluations: int
+    status: Status
+    method: str
+    tol: float
+    path: Path | None = None
+    constraints: np.ndarray | None = None  # the solver's multipliers
+    bounds: np.ndarray | None = None
+    details: Mapping[str, Any] | None = None
+
+
+class Optimum(Result):
+    """The result of `minimize` and its sisters.
+
+    x: in the structure of x0. fun: f(x). status, success, message, nit, nfev, njev, jac: as SciPy names them, also by
+    `result["x"]`; `success` means that the solver converged *and* the certificate does not refute the point.
+    certificate: the KKT conditions at x, computed from x alone when first asked for. multipliers: those of the
+    certificate, see `Multipliers` for the signs. verdict, proof: the certificate's. trace: every iterate, if asked for.
+    """
+
+    problem: Problem
+    run: Run
+
+    def __init__(self, problem: Problem, run: Run, sign: float = 1.0) -> None:
+        fill = cast(dict[str, Any], self.__dict__)
+        fill["problem"], fill["run"], fill["_sign"] = problem, run, sign
+
+    # -- the answer ----------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def x(self) -> Any:
+        return self.problem.shape.wrap(self.run.x)
+
+    @property
+    def fun(self) -> float:
+        return self.__dict__["_sign"] * self.run.f
+
+    @property
+    def trace(self) -> Path | None:
+        return self.run.path
+
+    @functools.cached_property
+    def certificate(self) -> Certificate:
+        from .certificate import certify
+
+        return certify(self.problem, self.run.x)
+
+    @functools.cached_property
+    def multipliers(self) -> Multipliers:
+        c = self.certificate
+        return Multipliers(c.constraints, c.bounds)
+
+    @property
+    def verdict(self) -> Verdict:  # type: ignore[override] - computed when asked for, not stored
+        return self.certificate.verdict
+
+    @property
+    def proof(self) -> Proof | None:  # type: ignore[override]
+        return self.certificate.proof
+
+    @functools.cached_property
+    def estimates(self) -> Mapping[str, Any]:  # type: ignore[override]
+        found = {"scaled_gradient": self._gradient()} if self.problem.m == 0 else {}
+        return {**found, **(self.run.details or {})}
+
+    @property
+    def cost(self) -> Mapping[str, float]:  # type: ignore[override]
+        return {"iterations": self.run.iterations, "evaluations": self.run.evaluations}
+
+    # -- SciPy's names -------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> Status:
+        return self.run.status
+
+    @property
+    def success(self) -> bool:
+        return self.run.status == Status.CONVERGED and self.certificate.verdict is not Verdict.REFUTED
+
+    @property
+    def message(self) -> str:
+        return self.describe("en")
+
+    @property
+    def nit(self) -> int:
+        return self.run.iterations
+
+    @property
+    def nfev(self) -> int:
+        return self.run.evaluations
+
+    njev = nfev
+
+    @functools.cached_property
+    def jac(self) -> np.ndarray:
+        """The gradient of f at x, flat, shape (n,)."""
+        g = self.run.g
+        return self.__dict__["_sign"] * np.asarray(self.problem.gradient(self.run.x) if g is None else g)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in SCIPY:
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def keys(self) -> tuple[str, ...]:
+        return SCIPY
+
+    # -- in words ------------------------------------------------------------------------------------------------
+
+    def _gradient(self) -> float:
+        x, g = self.run.x, self.jac
+        return float(np.max(np.abs(g) * np.maximum(np.abs(x), 1.0)) / max(abs(self.run.f), 1.0))
+
+    def describe(self, lang: str | None = None) -> str:
+        """How the run ended, in one sentence."""
+        run, p = self.run, self.problem
+        key = f"status_{run.status.name.lower()}"
+        fields: dict[str, Any] = {"k": run.iterations, "tol": run.tol, "f": self.fun, "x": self._short()}
+        if run.status in (Status.LIMIT, Status.STALLED):
+            fields["gradient"] = self._gradient()
+        if run.status is Status.CONVERGED and (p.m or np.isfinite(p.lower).any() or np.isfinite(p.upper).any()):
+            key += "_constrained"
+        if run.status is Status.DIVERGED:
+            fields["f0"] = self.__dict__["_sign"] * float(p.value(p.x0))
+        fields |= dict(run.details or {})
+        if run.status is Status.DIVERGED and "rate" in fields:
+            curvature = self._curvature()
+            if curvature > 0 and 2 / curvature <= fields["rate"]:
+                key += "_rate"
+                fields |= {"curvature": curvature, "limit": 2 / curvature}
+        return say(f"optimize.{key}", lang, **fields)
+
+    def _curvature(self) -> float:
+        """The largest eigenvalue of the Hessian at the start, for problems of moderate size."""
+        if self.problem.n > 500:
+            return 0.0
+        H = np.asarray(self.problem.hessian(self.problem.x0))
+        return float(np.linalg.eigvalsh(H)[-1]) if np.all(np.isfinite(H)) else 0.0
+
+    def _short(self) -> str:
+        return np.array2string(np.asarray(self.run.x), precision=8, threshold=8, edgeitems=3)
+
+    def text(self, lang: str | None = None) -> str:
+        """The answer, how the run ended, and what the certificate says."""
+        lines = [
+            say("optimize.result_line", lang, fun=self.fun, x=self._short()),
+            self.describe(lang),
+            say("optimize.result_cost", lang, method=self.run.method, nit=self.nit, nfev=self.nfev),
+            self.certificate.text(lang),
+        ]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return f"<Optimum {self.run.status.name}: fun={self.fun:.10g}, x={self._short()}>"
+
+    def _repr_html_(self) -> str:
+        import html
+
+        return f"<pre>{html.escape(self.text())}</pre>"
+
+    def plot(self, lang: str | None = None) -> Any:
+        """The picture of the trace (needs `trace=True`)."""
+        from ..errors import CauchyError
+
+        if self.run.path is None:
+            raise CauchyError("there is no trace to draw", fix="minimize(..., trace=True)")
+        return self.run.path.plot(lang)
