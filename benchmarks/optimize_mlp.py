@@ -89,11 +89,11 @@ TASKS = {"circles": circles, "digits": digits}
 
 def ours(task: Task) -> Run:
     chunk = training.chunk_of(task.batches, task.batch, task.epochs, shuffle=not task.full)
+    constants = (("beta_1", 0.9), ("beta_2", 0.999), ("epsilon", 1e-8)) if task.rule == "adam" else ()
     plan = training.Plan(
-        task.net, task.rule, task.batch, task.batches, not task.full, False, False, "constant", "", chunk
+        task.net, task.rule, task.batch, task.batches, not task.full, False, False, "constant", "", chunk, constants
     )
-    h = dict.fromkeys(("momentum", "alpha", "l1", "tol", "power_t"), 0.0)
-    h |= {"beta_1": 0.9, "beta_2": 0.999, "rho": 0.9, "epsilon": 1e-8, "patience": np.inf, "rate": task.rate}
+    h = {"alpha": 0.0, "l1": 0.0, "tol": 0.0, "power_t": 0.0, "patience": np.inf, "rate": task.rate}
     begin = training.State(task.theta, update.slots(task.rule, task.theta), {})
 
     def run() -> np.ndarray:

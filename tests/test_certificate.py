@@ -15,9 +15,10 @@ from cauchy.optimize.problem import problem
 
 CASES = hock_schittkowski() | more_garbow_hillstrom()
 SLOW = {
-    "HS25", "HS89", "HS102", "HS104", "HS111", "HS113", "WATSON", "CHEBYQAD", "LANCZOS1LS", "ARGLINB", "BIGGS6", "PENALTY1",
-    "PENALTY2", "BROWNAL", "BROYDN3DLS",
-}  # long formulas: their second derivatives take a while to compile  # fmt: skip
+    "HS25", "HS57", "HS62", "HS75", "HS81", "HS86", "HS89", "HS93", "HS100", "HS102", "HS104", "HS111", "HS113",
+    "WATSON", "CHEBYQAD", "LANCZOS1LS", "ARGLINB", "BIGGS6", "PENALTY1", "PENALTY2", "BROWNAL", "BROYDN3DLS", "MEYER3",
+    "BROWNDEN", "BARD", "BOX3", "HIMMELBG", "LOGHAIRY",
+}  # longer formulas: their second derivatives take a while to compile  # fmt: skip
 NOT_A_MINIMUM = {"HS47"}  # its cubic term falls along the constraints: the published point is a saddle
 NOT_QUALIFIED = {"HS13"}
 FLAT = {
@@ -54,7 +55,7 @@ def hold_reference(case: Case) -> None:
         for c in found:
             assert c.certified, str(c)
             assert c.kind == ("degenerate" if case.name in FLAT else "minimum")
-            assert np.all(x >= case.lower) and np.all(x <= case.upper)
+            assert np.all(np.clip(x, case.lower, case.upper) == x)
             assert c.independent == case.reference["licq"]
             if case.name not in FLAT:
                 assert relative(x, case.x) < 1e-9
@@ -115,7 +116,7 @@ def test_constraint_qualification_of_hs13() -> None:
     assert exact is not None
     g, J = np.array([-2.0, 0.0]), np.array([[0.0, -1.0]])
     assert np.abs(exact.objective * g + exact.constraints @ J + exact.bounds).max() < 1e-15
-    assert exact.constraints[0] < 0 and exact.bounds[1] < 0
+    assert max(exact.constraints[0], exact.bounds[1]) < 0
 
 
 def test_hs47_falls_along_its_constraints() -> None:
@@ -158,7 +159,7 @@ def test_saddles_of_every_order(name: str) -> None:
 
 
 def test_saddles_on_constraints() -> None:
-    """Stationary points of random quadratics on random linear equalities; truth from the eigenvalues of a null-space basis."""
+    """Stationary points of random quadratics on linear equalities; the truth by another null-space basis."""
     rng = np.random.default_rng(5)
     n, asked = 4, 0
     for k in (1, 2, 3):
@@ -249,7 +250,7 @@ def test_weakly_active_constraints() -> None:
 
 
 def test_kinks() -> None:
-    here = certify_optimum(lambda x: abs(x), 0.0)
+    here = certify_optimum(abs, 0.0)
     assert (here.certified, here.kind) == (True, "kink_minimum")
     assert (here.estimates["left"], here.estimates["right"]) == (-1, 1)
     assert "absolute" in str(here)
@@ -348,6 +349,28 @@ def test_derivatives_by_hand() -> None:
     assert np.array_equal(c.bounds, [0.0, -0.5])
 
 
+@pytest.mark.parametrize("x", [[0.0, 0.5], [1.0, 0.5], [0.0, 1.0]])
+def test_gradients_by_hand_that_do_not_trace(x: list[float]) -> None:
+    """Second derivatives are differences of gradients then."""
+    f = lambda x: float(x[0]) ** 2 + float(x[1]) ** 4
+    jac = lambda x: np.array([2 * float(x[0]), 4 * float(x[1]) ** 3])
+    c = certify_optimum(f, x, jac=jac, bounds=[(None, None), (0.5, None)])
+    assert c.certified == (x == [0.0, 0.5])
+    assert c.inertia == ((1, 0, 0) if x[1] == 0.5 else (2, 0, 0))
+
+
+def test_convex_problems_have_global_minima() -> None:
+    line = (np.sum, 1, 1)
+    assert certify_optimum(lambda x: x @ x, [0.5, 0.5], subject_to=line, globally=True).scope == "global"
+    circle = (lambda x: x @ x, 1, 1)
+    assert certify_optimum(lambda x: x[0], [-1.0, 0.0], subject_to=circle, globally=True).scope == "local"
+
+
+def test_huge_values_are_finite() -> None:
+    assert certify_optimum(lambda x: (x[0] - 1e200) ** 2 / 1e200, [1e200]).certified
+    assert certify_optimum(lambda x: x[0] ** 2, [1e200]).verdict is not Verdict.PROVED
+
+
 def test_texts_in_both_languages() -> None:
     certificates = [
         certify_optimum(lambda x: x @ x, x, subject_to=(np.sum, 1, 1))
@@ -366,7 +389,7 @@ def test_texts_in_both_languages() -> None:
 
 def test_speed() -> None:
     """At most a millisecond up to 20 variables, when nobody else uses the core: the fastest of some."""
-    for name in ("HS118", "HS113", "HS71", "ROSENBR"):
+    for name in ("HS118", "HS106", "HS71", "ROSENBR"):
         case = CASES[name]
         times = []
         for _ in range(60):

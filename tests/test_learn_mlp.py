@@ -90,7 +90,8 @@ def test_a_dead_layer_has_no_gradient_and_nan_stays_nan():
 
 
 def plan_of(net, *, rule="sgd", batch=1, batches=1, alpha=False, l1=False, schedule="constant", held="", chunk=8):
-    return training.Plan(net, rule, batch, batches, batches > 1, alpha, l1, schedule, held, chunk)
+    constants = tuple((name, NUMBERS[name]) for name in update.CONSTANTS.get(rule, ()))
+    return training.Plan(net, rule, batch, batches, batches > 1, alpha, l1, schedule, held, chunk, constants)
 
 
 NUMBERS = {"momentum": 0.9, "beta_1": 0.9, "beta_2": 0.999, "rho": 0.9, "epsilon": 1e-8, "alpha": 0.3, "l1": 0.2}

@@ -444,3 +444,14 @@ def test_unchanged_state_is_not_written():
     f(6.0, a, a)
     _, sides = f.explain().split("rolled cond")
     assert sides.count(f"store float64[{BIG}]") == 2  # one array on each side
+
+
+def test_numpy_reads_what_a_loop_left_in_an_output():
+    def f(a):
+        x = cauchy.loop(lambda i, x: np.linalg.solve(a, x), a + 1.0, 2)
+        return x, np.linalg.svd(x)[1], np.linalg.eigvalsh(x.T @ x)
+
+    a = matrices(4)[1]
+    kernel = Kernel(cauchy.trace(f, a))
+    assert kernel.program.values
+    agree(kernel.run((a,))[1], f(a))

@@ -48,12 +48,15 @@ if TYPE_CHECKING:
     from .linear import cg, condition, lstsq, precondition, ridge, solve
     from .optimize.certificate import certify_optimum
     from .optimize.convexity import convexity
-    from .optimize.duality import dual, slater
-    from .optimize.lagrange import lagrange, sensitivity
+    from .optimize.duality import dual
+    from .optimize.lagrange import lagrange
     from .optimize.least_squares import least_squares
     from .optimize.minimize import maximize, minimize
     from .optimize.problem import Problem, problem
+    from .optimize.prove import prove_optimum
     from .optimize.quadratic import quadratic
+    from .optimize.sensitivity import sensitivity
+    from .optimize.slater import slater
 
 __version__ = "0.1.0"
 
@@ -107,6 +110,7 @@ __all__ = [
     "parse",
     "precondition",
     "problem",
+    "prove_optimum",
     "quadratic",
     "ridge",
     "running_sum",
@@ -147,12 +151,15 @@ _ROOMS = {
     "linear": ("cg", "condition", "lstsq", "precondition", "ridge", "solve"),
     "optimize.certificate": ("certify_optimum",),
     "optimize.convexity": ("convexity",),
-    "optimize.duality": ("dual", "slater"),
-    "optimize.lagrange": ("lagrange", "sensitivity"),
+    "optimize.duality": ("dual",),
+    "optimize.lagrange": ("lagrange",),
     "optimize.least_squares": ("least_squares",),
     "optimize.minimize": ("maximize", "minimize"),
     "optimize.problem": ("Problem", "problem"),
+    "optimize.prove": ("prove_optimum",),
     "optimize.quadratic": ("quadratic",),
+    "optimize.sensitivity": ("sensitivity",),
+    "optimize.slater": ("slater",),
 }
 _PACKAGES = ("learn", "linear", "optimize")  # scikit-learn is loaded with cauchy.learn
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

@@ -35,6 +35,11 @@ class Certificate(Result):
     gap: float = math.nan
     residuals: Mapping[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name in ("primal", "dual", "gap"):
+            object.__setattr__(self, name, float(getattr(self, name)))
+        object.__setattr__(self, "residuals", {name: float(value) for name, value in self.residuals.items()})
+
     def _rows(self) -> list[tuple[str, str]]:
         own = [(name, getattr(self, name)) for name in ("primal", "dual", "gap")]
         rows = [(say(f"learn.{name}"), repr(value)) for name, value in own if not math.isnan(value)]

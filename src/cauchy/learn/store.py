@@ -14,6 +14,7 @@ import math
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -67,8 +68,11 @@ def load(path: str | Path) -> Any:
     """
     path = Path(path)
     if zipfile.is_zipfile(path):
-        with np.load(path, allow_pickle=False) as file:
-            tensors = {k: file[k] for k in file.files}
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                tensors = {k: np.asarray(file[k]) for k in file.files}
+        except (ValueError, TypeError) as e:
+            raise _alien(path, str(e)) from e
         text = tensors.pop("head", np.zeros(0, np.uint8)).tobytes().decode(errors="replace")
     else:
         path.open("rb").close()  # no such file: OSError, whatever safetensors would say
@@ -117,10 +121,7 @@ def _safetensors() -> Any:
             fix='pip install "cauchy-calculus[learn]", or save to a name that ends in .npz',
         ) from e
 
-    class Names:
-        save_file, safe_open, error = staticmethod(numpy.save_file), staticmethod(safe_open), SafetensorError
-
-    return Names
+    return SimpleNamespace(save_file=numpy.save_file, safe_open=safe_open, error=SafetensorError)
 
 
 # -- values as JSON: numbers and strings are themselves, everything else is {kind: ...} -----------------------------
@@ -132,12 +133,12 @@ def _encode(value: Any, tensors: dict[str, np.ndarray], what: str) -> Any:
         return value
     if type(value) is float:
         return value if math.isfinite(value) else {"float": repr(value)}
-    if isinstance(value, np.generic) and value.dtype.kind in _KINDS + "U":
+    if isinstance(value, np.generic):
         return {"scalar": _encode_array(np.asarray(value), tensors, what)}
     if type(value) is np.ndarray:
         return _encode_array(value, tensors, what)
     if type(value) in (list, tuple):
-        return {type(value).__name__: [again(v) for v in value]}
+        return {"list" if type(value) is list else "tuple": [again(v) for v in value]}
     if type(value) is dict:
         return {"dict": [[again(k), again(v)] for k, v in value.items()]}
     if isinstance(value, Verdict):
@@ -147,7 +148,7 @@ def _encode(value: Any, tensors: dict[str, np.ndarray], what: str) -> Any:
         return {kind: {f.name: again(getattr(value, f.name)) for f in dataclasses.fields(value)}}
     if isinstance(value, sparse.csr_matrix | sparse.csr_array):
         parts = [again(a) for a in (value.data, value.indices, value.indptr)]
-        return {"csr": [isinstance(value, sparse.csr_array), list(value.shape), *parts]}
+        return {"csr": [isinstance(value, sparse.csr_array), list(np.shape(value)), *parts]}
     raise DomainError(
         f"cannot save {what}: a {type(value).__module__}.{type(value).__qualname__} is not plain data",
         fix="numbers, strings, lists, tuples, dicts and arrays can be saved",

@@ -25,19 +25,22 @@ def proof_kind(proof: str) -> str:
     return proof
 
 
-def numbers(value: Any, name: str, ndim: int) -> np.ndarray:
-    """The argument as a float64 array of `ndim` axes with entries, all finite and none rounded."""
+_WANTED = {(1,): "a vector", (2,): "a matrix", (1, 2): "a vector, or a matrix with a column for each problem"}
+
+
+def numbers(value: Any, name: str, *ndim: int) -> np.ndarray:
+    """The argument as a float64 array with entries, all finite and none rounded; `ndim`: the numbers of axes allowed."""
     if sparse.issparse(value):
         raise ShapeError(
             f"{name}: wanted a dense array, got a sparse one",
-            fix=f"{name}.toarray(); sparse arrays are taken by cg, precondition and condition",
+            fix=f"{name}.toarray(); solve, cg, precondition and condition take a sparse A",
         )
     if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
         raise DomainError(f"{name}: has masked entries", fix="leave the rows out, or fill them")
     try:
         array = np.asarray(value)
     except ValueError as e:
-        raise ShapeError(f"{name}: wanted a regular array of {ndim} axes, got rows of different lengths") from e
+        raise ShapeError(f"{name}: wanted {_WANTED[ndim]}, got rows of different lengths") from e
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise ShapeError(
             f"{name}: wanted real numbers that fit a double, got dtype {array.dtype}",
@@ -45,8 +48,8 @@ def numbers(value: Any, name: str, ndim: int) -> np.ndarray:
             if array.dtype.kind == "c"
             else 'proof="exact" takes texts, Decimals, Fractions and large integers as they are written',
         )
-    if array.ndim != ndim:
-        raise ShapeError(f"{name}: wanted {'a matrix' if ndim == 2 else 'a vector'}, got shape {array.shape}")
+    if array.ndim not in ndim:
+        raise ShapeError(f"{name}: wanted {_WANTED[ndim]}, got shape {array.shape}")
     if array.size == 0:
         raise ShapeError(f"{name}: is empty, of shape {array.shape}")
     out = array.astype(np.float64)
@@ -70,9 +73,18 @@ def matrix(value: Any, name: str = "A", *, square: bool = False) -> np.ndarray:
 
 
 def vector(value: Any, length: int, name: str = "b") -> np.ndarray:
-    b = numbers(value, name, 1)
+    return _fitting(numbers(value, name, 1), length, name)
+
+
+def sides(value: Any, length: int, name: str = "b") -> np.ndarray:
+    """One right-hand side, shape (length,), or several, (length, k)."""
+    return _fitting(numbers(value, name, 1, 2), length, name)
+
+
+def _fitting(b: np.ndarray, length: int, name: str) -> np.ndarray:
     if len(b) != length:
-        raise ShapeError(f"{name}: wanted {length} entries, one for each row of A, got {len(b)}")
+        what = "entries" if b.ndim == 1 else "rows"
+        raise ShapeError(f"{name}: wanted {length} {what}, one for each row of A, got {len(b)}")
     return b
 
 
@@ -93,7 +105,11 @@ def symmetric(a: np.ndarray, name: str = "A") -> np.ndarray:
 # -- exact data ------------------------------------------------------------------------------------
 
 
-def rationals(value: Any, name: str, ndim: int) -> np.ndarray:
+def rational_sides(value: Any, length: int) -> np.ndarray:
+    return _fitting(rationals(value, "b", 1, 2), length, "b")
+
+
+def rationals(value: Any, name: str, *ndim: int) -> np.ndarray:
     """The argument as an object array of Fractions: texts and Decimals as written, doubles as the numbers they are."""
     if sparse.issparse(value):
         value = value.toarray()
@@ -102,11 +118,11 @@ def rationals(value: Any, name: str, ndim: int) -> np.ndarray:
     try:
         array = np.array(value, dtype=object)
     except ValueError as e:
-        raise ShapeError(f"{name}: wanted a regular array of {ndim} axes, got rows of different lengths") from e
+        raise ShapeError(f"{name}: wanted {_WANTED[ndim]}, got rows of different lengths") from e
     if any(isinstance(v, (list, tuple, np.ndarray)) for v in array.flat):
-        raise ShapeError(f"{name}: wanted a regular array of {ndim} axes, got rows of different lengths")
-    if array.ndim != ndim:
-        raise ShapeError(f"{name}: wanted {'a matrix' if ndim == 2 else 'a vector'}, got shape {array.shape}")
+        raise ShapeError(f"{name}: wanted {_WANTED[ndim]}, got rows of different lengths")
+    if array.ndim not in ndim:
+        raise ShapeError(f"{name}: wanted {_WANTED[ndim]}, got shape {array.shape}")
     if array.size == 0:
         raise ShapeError(f"{name}: is empty, of shape {array.shape}")
     out = np.empty(array.shape, dtype=object)
@@ -152,4 +168,9 @@ def times_power(a: np.ndarray, e: np.ndarray | int) -> tuple[np.ndarray, bool]:
     """a 2^e, and whether no digit was lost to underflow."""
     with np.errstate(over="ignore", under="ignore"):
         out = np.ldexp(a, e)
-        return out, bool(np.array_equal(np.ldexp(out, -np.asarray(e)), a))
+        return out, bool((np.ldexp(out, np.negative(e)) == a).all())
+
+
+def along(v: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """A vector as a column beside the columns of `like`, where that is a matrix."""
+    return v if like.ndim == 1 else v[:, None]

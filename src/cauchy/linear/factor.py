@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 from scipy import linalg as sl
 
-from .data import exponents, times_power
+from .data import times_power
 from .report import RankError
-from .twice import UNIT, residual, two_sum
+from .twice import UNIT, rounded_residual, two_sum
 
 LAPACK: Any = sl.lapack  # made at run time: unknown to type checkers
 MOST_EXACT = 24  # rows of a matrix that is eliminated with fractions, to show that it is singular
+SMALL = 100  # rows up to which the inverse costs nothing to speak of
 _ROUNDS = 12
+_ZERO = -10000  # below the exponent of any double
 
 
 class Factor:
@@ -29,47 +31,54 @@ class Factor:
     """
 
     def __init__(self, a: np.ndarray, name: str = "A") -> None:
-        for axis, word in ((1, "row"), (0, "column")):
-            zero = ~a.any(axis=axis)
-            if zero.any():
-                k = int(np.argmax(zero))
-                witness = np.eye(len(a))[k] if axis == 0 else null_vector(a)
-                raise RankError(
-                    f"{name}: is singular: {word} {k} is zero",
-                    witness=witness, proved=witness is not None,
-                    fix="lstsq(A, b, rank=...) gives the shortest solution",
-                )  # fmt: skip
-        self.row = -exponents(a, 1)
-        scaled, kept = times_power(a, self.row[:, None])
-        self.column = -exponents(scaled, 0)
-        self.b, also = times_power(scaled, self.column)
-        self.kept = kept and also
+        e = np.where(a == 0, _ZERO, np.frexp(a)[1])
+        self.row = -e.max(axis=1)
+        self.column = -(e + self.row[:, None]).max(axis=0)
+        for zero, word in ((self.row, "row"), (self.column, "column")):
+            if zero.max() > -_ZERO // 2:
+                raise _zero(a, int(np.argmax(zero)), word, name)
+        self.b, self.kept = times_power(a, self.row[:, None] + self.column)
         self.lu, self.pivots, info = LAPACK.dgetrf(self.b)
         self.norm = float(np.abs(self.b).sum(axis=0).max())
-        self.reciprocal = 0.0 if info > 0 else float(LAPACK.dgecon(self.lu, self.norm)[0])
+        self.small = LAPACK.dgetri(self.lu, self.pivots)[0] if len(a) <= SMALL and not info else None
+        if info:
+            self.reciprocal = 0.0
+        elif self.small is not None:
+            size = self.norm * float(np.abs(self.small).sum(axis=0).max())
+            self.reciprocal = 1 / size if size < np.inf else 0.0
+        else:
+            self.reciprocal = float(LAPACK.dgecon(self.lu, self.norm)[0])
 
     def inverse(self) -> np.ndarray:
         """An approximate inverse of `b`."""
-        return LAPACK.dgetri(self.lu, self.pivots)[0]
+        return LAPACK.dgetri(self.lu, self.pivots)[0] if self.small is None else self.small
 
     def once(self, c: np.ndarray, transposed: bool = False) -> np.ndarray:
         return LAPACK.dgetrs(self.lu, self.pivots, c, trans=int(transposed))[0]
 
-    def refine(self, c: np.ndarray, transposed: bool = False) -> tuple[np.ndarray, np.ndarray, int, float]:
-        """y with b y = c (or b'y = c) as a sum high + low, the rounds it took, and the size of the last step."""
+    def refine(self, c: np.ndarray, transposed: bool = False) -> tuple[np.ndarray, np.ndarray, int, np.ndarray]:
+        """y with b y = c (or b'y = c) as a sum high + low, the rounds it took, and the size of the last step.
+
+        c has shape (n,) or (n, k); each column stops by itself.
+        """
         b = np.ascontiguousarray(self.b.T) if transposed else self.b
-        high, low = self.once(c, transposed), np.zeros(len(c))
-        last = np.inf
+        high = self.once(c, transposed)
+        low = np.zeros_like(high)
+        most = np.abs(high).max(axis=0)
+        before, last, going = most, np.full_like(most, np.inf), most > 0
         for k in range(_ROUNDS):
-            r = residual(b, high, c, low if k else None)
-            step = self.once(r.high + r.low, transposed)
-            size = float(np.abs(step).max())
-            if not size < last / 2:  # NaN too; no longer converging: the last sum stands
+            r, _ = rounded_residual(b, high, c, low if k else None)
+            step = self.once(r, transposed)
+            size = np.abs(step).max(axis=0)
+            going = going & (size < last / 2)  # False for NaN too: no longer converging, so the last sum stands
+            if not going.any():
                 return high, low, k, last
-            high, low = two_sum(high, low + step)
-            last = size
-            if size <= UNIT * UNIT * np.abs(high).max():
+            high, low = two_sum(high, low + (step if going.all() else np.where(going, step, 0.0)))
+            last = np.where(going, size, last)
+            going = going & (size * size > UNIT * UNIT * most * before)  # what the next step would be about
+            if not going.any():
                 return high, low, k + 1, last
+            before = size
         return high, low, _ROUNDS, last
 
     def singular(self, name: str = "A") -> RankError:
@@ -89,6 +98,14 @@ class Factor:
             why=f"{name} v is 0 to rounding for v = {short(v)}; no digit of a solution would be assured",
             fix='proof="exact" solves the system as it is written; lstsq(A, b, rank=...) and ridge(A, b, lam) decide',
         )  # fmt: skip
+
+
+def _zero(a: np.ndarray, k: int, word: str, name: str) -> RankError:
+    witness = np.eye(len(a))[k] if word == "column" else null_vector(a)
+    return RankError(
+        f"{name}: is singular: {word} {k} is zero",
+        witness=witness, proved=witness is not None, fix="lstsq(A, b, rank=...) gives the shortest solution",
+    )  # fmt: skip
 
 
 def one_norm(

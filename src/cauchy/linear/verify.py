@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import linalg as sl
 
-from .data import times_power
+from .data import along, times_power
 from .factor import LAPACK
 from .twice import UNIT, Twice, residual, two_product, up
 
@@ -42,17 +42,17 @@ def defect(a: np.ndarray, r: np.ndarray) -> Defect:
     return Defect(r, a, entries * (1.0 + 2 * UNIT))
 
 
-def solution_error(e: Defect, b: np.ndarray, high: np.ndarray, low: np.ndarray) -> np.ndarray | None:
-    """Bounds, entry by entry, of |truth - high| where a truth = b; None where a is not shown to be regular."""
-    norm = e.times(np.ones(len(b))).max()
+def solution_error(e: Defect, low: np.ndarray, rest: np.ndarray, slack: np.ndarray) -> np.ndarray | None:
+    """Bounds, entry by entry, of |truth - high| where a truth = b and b - a (high + low) is `rest` to `slack`.
+
+    All of shape (n,) or (n, k). None where a is not shown to be regular.
+    """
+    norm = float(e.times(np.ones(len(rest))).max())
     if not norm < 1:  # NaN too
         return None
-    rest = residual(e.a, high, b, low)
-    size = np.abs(rest.high)
-    moved = np.abs(e.r @ rest.high)
-    moved = up(moved + np.abs(e.r) @ ((len(b) + 1) * UNIT * size + up(np.abs(rest.low) + rest.slack)))
-    bound = moved + up(norm / (1 - norm) * moved.max(keepdims=True))
-    for _ in range(3):  # entry by entry: error <= |R r| + |E| error
+    moved = up(np.abs(e.r @ rest) + np.abs(e.r) @ ((len(rest) + 1) * UNIT * np.abs(rest) + slack))
+    bound = moved + up(norm / (1 - norm) * moved.max(axis=0))
+    for _ in range(1 if norm < 1e-3 else 3):  # entry by entry: error <= |R r| + |E| error
         bound = np.minimum(bound, up(moved + e.times(bound)))
     return up(bound + np.abs(low))
 
@@ -60,18 +60,18 @@ def solution_error(e: Defect, b: np.ndarray, high: np.ndarray, low: np.ndarray) 
 def settled(high: np.ndarray, bound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Zeros for entries that are not told from 0 and are far below rounding of the largest; and the bounds then."""
     size = np.abs(high)
-    zero = (size <= bound) & (size + bound <= UNIT / 256 * size.max())
+    zero = (size <= bound) & (size + bound <= UNIT / 256 * size.max(axis=0))
     return np.where(zero, 0.0, high), np.where(zero, up(size + bound), bound)
 
 
-# -- least squares: (A'A + diag(damping)) x = A'b ------------------------------------------------------
+# -- least squares: (A'A + diag(damping)) x = A'b, for b of shape (m,) or (m, k) -------------------------
 
 
 def gradient(
     a: np.ndarray, b: np.ndarray, high: np.ndarray, low: np.ndarray, damping: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """A'(b - A x) - damping x for x = high + low, and a bound of its error."""
-    m = len(b)
+    m, damping = len(b), along(damping, high)
     r: Twice = residual(a, high, b, low)
     p, e = two_product(damping, high)
     q = residual(np.ascontiguousarray(a.T), r.high, p)  # damping x - A'r
@@ -103,11 +103,12 @@ def least_squares_error(
     if not norm < 1:
         return None
     g, slack = gradient(a, b, high, low, damping)
+    each = lambda v: up(np.sqrt(np.sum(v * v, axis=0)))
     z = s.T @ g
     unsure = up(np.abs(s.T) @ (n * UNIT * np.abs(g) + slack))
     step = np.abs(s @ z) + np.abs(s) @ (n * UNIT * np.abs(z) + unsure)
     rows = up(np.sqrt(np.sum(s * s, axis=1)))
-    return up(step + rows * up(norm / (1 - norm) * (size(z) + size(unsure))) + np.abs(low))
+    return up(step + along(rows, z) * up(norm / (1 - norm) * (each(z) + each(unsure))) + np.abs(low))
 
 
 # -- singular values and definiteness --------------------------------------------------------------

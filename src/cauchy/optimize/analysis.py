@@ -65,8 +65,9 @@ class Analysis:
         """The fact about the output for inputs between lower and upper."""
         self.steps, self.stop = [], None
         facts = {self.x: variable(lower, upper), **self.constants}
-        for n in self.order:
-            facts[n] = self._learn(n, facts)
+        with np.errstate(all="ignore"):
+            for n in self.order:
+                facts[n] = self._learn(n, facts)
         if self.guard is None:
             return facts[self.out]
         self.stop = Stop("guard", "", self.guard.site)
@@ -180,8 +181,8 @@ def curved(hessian: Analysis, lower: np.ndarray, upper: np.ndarray) -> int:
 def semidefinite(M: list[list[Fraction]]) -> bool:
     """Is the symmetric matrix proved to be positive semidefinite? Exactly for small ones; large ones must be definite.
 
-    S. M. Rump, "Verification of positive definiteness" (2006): if Cholesky runs through for M less a small multiple of the
-    identity, which bounds its rounding, then M is positive definite.
+    S. M. Rump, "Verification of positive definiteness" (2006): if Cholesky runs through for M less a small multiple
+    of the identity, which bounds its rounding, then M is positive definite.
     """
     used = [i for i, row in enumerate(M) if any(row)]
     if len(used) <= MOST_EXACT:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -139,12 +139,14 @@ def certify_optimum(
     hess: Any = None,
     multipliers: Any = None,
     tol: float = 1e-9,
+    globally: bool = False,
 ) -> Certificate:
     """What x is for the problem: minimize f(x) where `bounds` and `subject_to` hold. Whatever solver found it.
 
     f: a function, or a `Problem`. x: an array, a number or tree of them as f takes, or a result with an `x` (SciPy's
     OptimizeResult, ours). bounds, subject_to: as `cauchy.minimize` takes them. multipliers: a pair (constraints,
     bounds) or the constraints' alone, to be judged; by default they are computed. tol: relative, see `Certificate`.
+    globally: ask too whether the problem is convex (`cauchy.convexity`), so that a certified x is a global minimum.
 
     Guarantee: an estimate, not a proof (for that: `prove_optimum`). A candidate off by more than the tolerance is not
     certified unless the problem hides it below rounding; `estimates["rounding"]` tells how far that may move the
@@ -161,10 +163,16 @@ def certify_optimum(
     if isinstance(f, Problem):
         if bounds is not None or np.size(subject_to) or args:
             raise CauchyError("a Problem has its constraints already", fix="leave bounds, subject_to and args out")
-        return certify(f, x, multipliers=multipliers, tol=tol)
-    found = x.x if hasattr(x, "x") else x
-    start = problem(f, _finite(found), args=args, bounds=bounds, subject_to=subject_to, jac=jac, hess=hess)
-    return certify(start, found, multipliers=multipliers, tol=tol)
+        p = f
+    else:
+        start = _finite(x.x if hasattr(x, "x") else x)
+        p = problem(f, start, args=args, bounds=bounds, subject_to=subject_to, jac=jac, hess=hess)
+    c = certify(p, x, multipliers=multipliers, tol=tol)
+    if not (globally and c.certified):
+        return c
+    from .convexity import convexity
+
+    return replace(c, scope="global") if convexity(p).problem_convex else c
 
 
 def _finite(x: Any) -> Any:
@@ -396,7 +404,7 @@ class _Asking:
     def _shaky(self, point: Point, y: Vector, curve: Curvature) -> list[int]:
         """Directions along which the curvature, positive here, is another a little aside: as of x^3 or x^4 near 0."""
         positive = np.flatnonzero(curve.signs > 0)
-        if not positive.size:
+        if not positive.size or point.rough:
             return []
         d = curve.directions[:, positive]
         d = d / np.abs(d / point.lengths[:, None]).max(axis=0)
@@ -404,14 +412,16 @@ class _Asking:
         ask = np.flatnonzero((q < 1e-4 * q.max()) | (q == q.min()))
         out = []
         for i in ask:
-            beside = [d[:, i] @ self._hessian(point, self.x + s * SIDE * d[:, i], y) @ d[:, i] for s in (-1, 1)]
+            beside = [
+                d[:, i]
+                @ np.asarray(self.problem.lagrangian_hessian(self.x + s * SIDE * d[:, i], y[: point.m]))
+                @ d[:, i]
+                for s in (-1, 1)
+            ]
             values = [b for b in beside if np.isfinite(b)]
             if values and (min(values) < 0.5 * q[i] or max(values) > 10 * q[i]):
                 out.append(int(positive[i]))
         return out
-
-    def _hessian(self, point: Point, x: Vector, y: Vector) -> Vector:
-        return np.asarray(self.problem.lagrangian_hessian(x, y[: point.m]))
 
 
 def _upper(point: Point, rows: Vector) -> Vector:

@@ -17,15 +17,13 @@ class Columns:
     """A matrix of float64 in compressed columns, rows sorted, no duplicates."""
 
     __array_ufunc__ = None  # so that `vector @ matrix` comes here
-    __slots__ = ("_made", "columns", "rows", "shape", "starts", "values")
+    __slots__ = ("_columns", "_made", "rows", "shape", "starts", "values")
 
     def __init__(
         self, values: Vector, rows: Vector, starts: Vector, shape: tuple[int, int], columns: Any = None
     ) -> None:
         self.values, self.rows, self.starts, self.shape = values, rows, starts, shape
-        self.columns = (
-            np.arange(shape[1], dtype=np.int32).repeat(starts[1:] - starts[:-1]) if columns is None else columns
-        )
+        self._columns = columns
         self._made: Any = None
 
     @classmethod
@@ -41,6 +39,14 @@ class Columns:
         return out
 
     @property
+    def columns(self) -> Vector:
+        """The column of each entry."""
+        if self._columns is None:
+            starts = self.starts
+            self._columns = np.arange(self.shape[1], dtype=np.int32).repeat(starts[1:] - starts[:-1])
+        return self._columns
+
+    @property
     def count(self) -> int:
         return self.values.size
 
@@ -51,7 +57,7 @@ class Columns:
         return np.bincount(self.columns, self.values * y[self.rows], self.shape[1])
 
     def __abs__(self) -> Columns:
-        return Columns(abs(self.values), self.rows, self.starts, self.shape, self.columns)
+        return Columns(abs(self.values), self.rows, self.starts, self.shape, self._columns)
 
     def matrix(self) -> sp.csc_matrix:
         """SciPy's."""
@@ -96,7 +102,7 @@ class Columns:
         starts = np.zeros(kept.size + 1, self.starts.dtype)
         np.cumsum(kept, out=starts[1:])
         shape = int(renamed[-1]) + 1, self.shape[1]
-        return Columns(self.values[kept], renamed[self.rows[kept]], starts[self.starts], shape, self.columns[kept])
+        return Columns(self.values[kept], renamed[self.rows[kept]], starts[self.starts], shape)
 
     def block(self, where: Vector) -> np.ndarray:
         """The dense submatrix of these rows and columns."""

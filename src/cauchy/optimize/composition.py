@@ -1,10 +1,10 @@
-"""Convexity by composition: how each primitive passes on ranges, convexity, concavity and log-convexity, entry by entry.
+"""Convexity by composition: how each primitive passes on ranges, convexity and log-convexity, entry by entry.
 
 The rules of disciplined convex programming (M. Grant, S. Boyd, Y. Ye, "Disciplined convex programming", 2006; S. Boyd,
-L. Vandenberghe, "Convex optimization", 2004, section 3.2.4): where h is convex, h(g) is convex if g is affine, or convex
-where h rises, or concave where h falls. Which it is depends on the range of g, which intervals enclose. Sums and positive
-multiples of log-convex functions are log-convex (ibid., 3.5.2), and their logarithm is convex. A function is looked at
-where it is defined: log(x) is concave on x > 0.
+L. Vandenberghe, "Convex optimization", 2004, section 3.2.4): where h is convex, h(g) is convex if g is affine, or
+convex where h rises, or concave where h falls. Which it is depends on the range of g, which intervals enclose. Sums and
+positive multiples of log-convex functions are log-convex (ibid., 3.5.2), and their logarithm is convex. A function is
+looked at where it is defined: log(x) is concave on x > 0.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..read.value import value as meaning
 
 CONVEX, CONCAVE, AFFINE = 1, 2, 3
 EPS = 2.0**-52
+TINY = 5e-324
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def _fact(low: Any, high: Any, bits: Any, log: Any = False) -> Fact:
     low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
     low, high = (np.where(np.isnan(v), s, v) for v, s in ((low, -np.inf), (high, np.inf)))
     bits, log = np.broadcast_to(bits, low.shape), np.broadcast_to(log, low.shape)
-    return Fact(np.nextafter(low, -np.inf), np.nextafter(high, np.inf), bits | (log * CONVEX), log)
+    # a sum that comes out as 0 is 0, and a product is 0 only with a factor (see `_product_range`)
+    low, high = (np.where(v == 0, v, np.nextafter(v, s)) for v, s in ((low, -np.inf), (high, np.inf)))
+    return Fact(low, high, bits | (log * CONVEX), log)
 
 
 def _swap(bits: Any) -> Any:
@@ -181,9 +184,16 @@ def atom(n: Node, x: Fact) -> Fact:
 # -- arithmetic --------------------------------------------------------------------------------------------------------
 
 
+def _product(u: Any, v: Any) -> Any:
+    """u v, with 0 x inf = 0; what underflows keeps its sign."""
+    w = u * v
+    w = np.where((w == 0) & (u != 0) & (v != 0), np.copysign(TINY, w), w)
+    return np.where((u == 0) | (v == 0), 0.0, w)
+
+
 def _product_range(a: Fact, b: Fact) -> tuple[Any, Any]:
     with np.errstate(invalid="ignore", over="ignore"):
-        ends = [np.where((u == 0) | (v == 0), 0.0, u * v) for u in (a.low, a.high) for v in (b.low, b.high)]
+        ends = [_product(u, v) for u in (a.low, a.high) for v in (b.low, b.high)]
     return np.minimum.reduce(np.broadcast_arrays(*ends)), np.maximum.reduce(np.broadcast_arrays(*ends))
 
 
@@ -229,7 +239,10 @@ def _square(x: Fact) -> Fact:
 def divide(n: Node, a: Fact, b: Fact) -> Fact:
     if b.fixed:
         with np.errstate(all="ignore"):
-            ends = a.low / b.low, a.high / b.low
+            ends = [
+                np.where((w == 0) & (v != 0), np.copysign(TINY, w), w)
+                for v, w in ((v, v / b.low) for v in (a.low, a.high))
+            ]
         signs = scale(np.where(b.low == 0, np.nan, np.sign(b.low)), a)
         return _fact(np.minimum(*ends), np.maximum(*ends), signs.bits, signs.log)
     convex, concave, up, down = _hyperbola(b.low, b.high)
@@ -365,7 +378,8 @@ def put(n: Node, x: Fact, v: Fact, *arrays: Fact) -> Fact:
 
 def _wide(low: Any, high: Any, terms: float) -> tuple[Any, Any]:
     """Room for the rounding of a sum of so many terms of the size of its ends."""
-    pad = terms * EPS * np.maximum(np.abs(low), np.abs(high))
+    size = np.maximum(np.abs(low), np.abs(high))
+    pad = terms * EPS * size + (size > 0) * 1e-300
     return low - np.where(np.isfinite(pad), pad, 0.0), high + np.where(np.isfinite(pad), pad, 0.0)
 
 
@@ -432,7 +446,7 @@ def bilinear(n: Node, *facts: Fact) -> Fact:
     low, high = (np.where(np.isfinite(v), v, 0.0) for v in (x.low, x.high))
     with np.errstate(invalid="ignore", over="ignore"):
         size = plus(abs(low) + abs(high)) + minus(abs(low) + abs(high))
-        room = 4 * max(x.low.size, 1) * EPS * size
+        room = 4 * max(x.low.size, 1) * EPS * size + (size > 0) * 1e-300
         left, right = plus(low) - minus(high) - room, plus(high) - minus(low) + room
         endless = [(v == s) * 1.0 for v, s in ((x.low, -np.inf), (x.high, np.inf))]
         left = np.where(plus(endless[0]) + minus(endless[1]) > 0, -np.inf, left)

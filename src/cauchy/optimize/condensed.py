@@ -1,18 +1,19 @@
 """Newton's system of a barrier problem, condensed to the variables: two Cholesky factorizations say that it is right.
 
-Unknown are the steps dx, ds of variables and slacks and dy, dz of the multipliers of equality rows E and inequality rows I,
+Unknown are the steps dx, ds of variables and slacks and dy, dz of the multipliers of rows E (equalities) and I,
 
     [ H + Dx          E'   I'  ] [dx]     [rx]
     [         Ds         -1    ] [ds]     [rs]
-    [   E         -e           ] [dy] = - [p ]           Dx, Ds > 0 diagonal, from bounds; e, d >= 0
+    [   E         -e           ] [dy] = - [p ]           Dx, Ds > 0 diagonal, from the sides; e, d >= 0
     [   I    -1         -d     ] [dz]     [q ]
 
-Eliminating ds, dz leaves  (H0 + I' Ds/(1 + d Ds) I) dx + E'dy = ...,  E dx - e dy = -p. A multiple of the second, E'R, is added
-to the first: K = H0 + I'.. I + E'RE. The solution is the same for every diagonal R >= 0, and where K is positive definite
-the system has the right inertia: H + Dx + .. is positive definite on the null space of E, as a minimum needs. For R large
-enough the converse holds too (Debreu 1952; Nocedal & Wright 2006, theorem 17.5). Where K has no Cholesky factor for a moderate
-and for a large R, a multiple of the unit matrix is added to H, more and more (Waechter & Biegler 2006, section 3.1).
-Then S = E K^-1 E' (1 - R e) + e is positive definite, and dy solves with it. e > 0 keeps rows apart that depend on each other.
+Eliminating ds and dz leaves H + Dx + I' Ds/(1 + d Ds) I in the place of H + Dx. A multiple E'R of the third line is
+added to the first: K = H + Dx + I' Ds/(1 + d Ds) I + E'RE. The solution is the same for every diagonal R >= 0, and
+where K is positive definite the system has the inertia that a minimum needs: positive definite on the null space of E.
+For R large enough the converse holds (Debreu 1952; Nocedal & Wright 2006, theorem 17.5). Where K has no Cholesky
+factor for a moderate nor for a large R, a multiple of the unit matrix is added to H, more and more (Waechter &
+Biegler 2006, section 3.1). Then S = (1 - R e) E K^-1 E' + e is positive definite and gives dy; e > 0 keeps rows
+apart that depend on each other.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ def empty(n: int, equalities: int, inequalities: int) -> Factors:
 def factor(H: Any, D: Any, J: Any, equalities: int, elastic: Any, least: Any, last: Any) -> tuple[Factors, Any, Any]:
     """The factors, the shift of H that they took, and H0.
 
-    D: Dx and Ds in one vector. J: rows E, then I. elastic: 1.0 if rows may be missed at the price of half the square, then
-    e = d = 1; else 0.0. least: the shift to begin with; last: the last shift that was needed, 0.0 if none was.
+    D: Dx and Ds in one vector. J: rows E, then I. elastic: 1.0 if rows may be missed at the price of half the square
+    (then e = d = 1), else 0.0. least: the shift to begin with. last: the last that was needed, 0.0 if none was.
     """
     n, mE = H.shape[0], equalities
     E, G = J[:mE], J[mE:]

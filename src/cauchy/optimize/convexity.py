@@ -1,4 +1,4 @@
-"""Is a function convex? Proved by composition over its graph, or refuted by three points of a segment; else undecided."""
+"""Is a function convex? Proved by composition over its graph, or refuted by three points of a segment."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ class Convexity(Result):
     """Whether f is convex on the box: verdict PROVED, REFUTED (by `segment`) or UNDECIDED.
 
     `curvature`: "constant", "affine", "convex" or "concave" where that is proved, "neither" where both are refuted,
-    else "unknown". `stop`: where composition says nothing (`stop.where`, the source line) and why; None where it says all.
-    `rows`: the same for each constraint of a problem; `problem_convex`: f convex, c_i convex where cu_i is finite, concave
-    where cl_i is, all proved.
+    else "unknown". `stop`: where composition ends (`stop.where`, the source line) and why; None where it says all.
+    `rows`: the same for each constraint of a problem; `problem_convex`: f convex, c_i convex where cu_i is finite,
+    concave where cl_i is, all proved.
     """
 
     curvature: Curvature
@@ -116,8 +116,8 @@ def convexity(
     >>> convexity(lambda x: x[0] ** 2 + x[1] ** 2, np.zeros(2)).curvature
     'convex'
     >>> no = convexity(lambda x: x[0] ** 2 + x[1] ** 3, np.zeros(2))
-    >>> no.verdict, no.where is not None
-    (<Verdict.REFUTED: 'refuted'>, True)
+    >>> no.verdict, no.stop.what
+    (<Verdict.REFUTED: 'refuted'>, 'power')
     """
     started = time.perf_counter()
     if not isinstance(f, Problem):
@@ -149,12 +149,11 @@ class _Asked:
             return Convexity("unknown", None, self.stop, ("unknown",) * self.p.m, cost={})
         analysis = self.analysis = Analysis(self.graph)
         bits = analysis.bits(self.p.lower, self.p.upper)
-        steps = analysis.told()
+        steps, stop = analysis.told(), analysis.stop
         if not bits and (bits := self._by_hessian()):
             word: Curvature = "convex" if bits & CONVEX else "concave"
-            steps = (
-                f"the Hessian, enclosed over the box, has no {'negative' if word == 'convex' else 'positive'} eigenvalue",
-            )
+            sign = "negative" if word == "convex" else "positive"
+            steps = (f"the Hessian, enclosed over the box, has no {sign} eigenvalue",)
         rows, fits = self._rows() if self.p.c is not None else ((), True)
         if bits & CONVEX:
             word = "constant" if not analysis.varies else "affine" if bits == AFFINE else "convex"
@@ -162,14 +161,14 @@ class _Asked:
             return Convexity(word, None, None, rows, fits, verdict=Verdict.PROVED, proof=proof, cost={})
         segment = self._segment(1)
         if segment is None:
-            return Convexity("concave" if bits & CONCAVE else "unknown", None, analysis.stop, rows, cost={})
+            return Convexity("concave" if bits & CONCAVE else "unknown", None, stop, rows, cost={})
         word = "concave" if bits & CONCAVE else "neither" if self._segment(-1) is not None else "unknown"
         proof = Proof(
             "rational" if segment.exact else "intervals",
             "f((a + b)/2) > (f(a) + f(b))/2",
             (f"a = {segment.a}", f"b = {segment.b}"),
         )
-        return Convexity(word, segment, analysis.stop, rows, verdict=Verdict.REFUTED, proof=proof, cost={})
+        return Convexity(word, segment, stop, rows, verdict=Verdict.REFUTED, proof=proof, cost={})
 
     def _by_hessian(self) -> int:
         """Bits from the enclosure of all second derivatives over the box."""
@@ -190,8 +189,8 @@ class _Asked:
         try:
             fact = Analysis(trace(p.c, p.x0)).over(p.lower, p.upper)  # type: ignore[arg-type]
         except CauchyError:
-            nothing: Curvature = "unknown"
-            return (nothing,) * p.m, False
+            nothing: tuple[Curvature, ...] = ("unknown",) * p.m
+            return nothing, False
         bits = np.broadcast_to(fact.bits, (p.m,))
         words: dict[int, Curvature] = {AFFINE: "affine", CONVEX: "convex", CONCAVE: "concave", 0: "unknown"}
         needs = np.where(np.isfinite(p.cu), CONVEX, 0) | np.where(np.isfinite(p.cl), CONCAVE, 0)

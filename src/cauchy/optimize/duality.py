@@ -51,8 +51,8 @@ class DualValue(NamedTuple):
 class Dual(Result):
     """The dual of a problem, solved.
 
-    value: d* = sup g, up to `upper`, which no g exceeds (a mixture of points that is feasible on average, `mixture`, shows
-    that). multipliers: where g = value, shape (m,); attained: False if g only comes near as multipliers grow.
+    value: d* = sup g, up to `upper`, which no g exceeds: `mixture`, weights and points that are feasible on average,
+    shows that. multipliers: where g = value, shape (m,); attained: False if g only comes near as multipliers grow.
     primal, x: the least feasible value found and its place; primal_bound: none is below it (-inf where not known).
     gap = primal - value. function: lam -> `DualValue`.
     verdict: is strong duality, d* = p*, PROVED (convexity and Slater's condition, both proved), REFUTED (upper below
@@ -98,7 +98,7 @@ class Dual(Result):
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(self.text())}</pre>"
 
-    def plot(self, lang: str | None = None) -> Any:
+    def plot(self) -> Any:
         """A matplotlib Figure: the dual function of one multiplier, below the least value of f."""
         from .. import figure
 
@@ -139,7 +139,7 @@ def dual(
 
     Guarantee: `verdict` as `Dual` says. The numbers are good to about 1e-8, relative; they are no proven bounds.
     Raises `DomainError` where no row is given or no feasible point is found.
-    References: S. Boyd, L. Vandenberghe, Convex optimization (2004), chapter 5; J. E. Kelley (1960) for the maximization.
+    References: S. Boyd, L. Vandenberghe, Convex optimization (2004), chapter 5; J. E. Kelley (1960), cutting planes.
 
     >>> d = dual(lambda x: x**2, 0.0, subject_to=(lambda x: x, 1, None))
     >>> round(d.value, 8), round(float(d.multipliers[0]), 8), d.verdict
@@ -194,8 +194,7 @@ class _Duality:
 
     def support(self, lam: np.ndarray) -> float:
         """sum_i max(lam_i cl_i, lam_i cu_i)."""
-        side = np.where(lam > 0, self.p.cu, self.p.cl)
-        return float(np.where(lam == 0, 0.0, lam * side).sum())
+        return float((lam * np.where(lam > 0, self.p.cu, np.where(lam < 0, self.p.cl, 0.0))).sum())
 
     def slope(self, lam: np.ndarray) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
         p = self.p
@@ -306,13 +305,13 @@ class _Duality:
                 jac = lambda x, m=mask, s=sign: s * np.asarray(p.jacobian(x))[m]
                 rules.append({"type": kind, "fun": fun, "jac": jac})
         found = local(
-            lambda x: p.value_and_gradient(x), np.clip(x0, p.lower, p.upper), jac=True, method="SLSQP", constraints=rules,
+            p.value_and_gradient, np.clip(x0, p.lower, p.upper), jac=True, method="SLSQP", constraints=rules,
             bounds=list(zip(p.lower, p.upper, strict=True)), options={"ftol": 1e-15, "maxiter": 300},
         )  # fmt: skip
         return found.x
 
     def _multipliers(self, x: np.ndarray) -> np.ndarray:
-        """Multipliers of the active rows at x: the least squares solution of grad f + J'lam + z = 0 with the right signs."""
+        """Multipliers of the active rows at x: grad f + J'lam + z = 0 in least squares, with the right signs."""
         p = self.p
         c, J = np.asarray(p.constraints(x), np.float64), np.asarray(p.jacobian(x), np.float64)
         g = np.asarray(p.value_and_gradient(x)[1], np.float64)
@@ -357,9 +356,8 @@ class _Duality:
                 found = self.value(lam)
             if found.value > best.value:
                 best, best_lam = found, lam
-            elif upper - best.value <= room or not np.isfinite(found.value):
-                if not at_end or reach >= FARTHEST:
-                    break
+            elif (upper - best.value <= room or not np.isfinite(found.value)) and not (at_end and reach < FARTHEST):
+                break
             if at_end:
                 reach = min(10 * reach, FARTHEST)
         attained = bool((np.abs(best_lam) < 0.1 * FARTHEST).all())

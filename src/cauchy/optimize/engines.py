@@ -83,7 +83,7 @@ class Reduced:
 
     def _move(self, A: Matrix, single: Vector, low: Vector, high: Vector) -> None:
         """Inequalities with one entry, a x_j, become bounds of x_j."""
-        m = self.program.m
+        program = self.program
         if isinstance(A, Columns):
             kept = single[A.rows]
             rows, columns, a = A.rows[kept], A.columns[kept], A.values[kept]
@@ -93,12 +93,17 @@ class Reduced:
             a = A[rows, columns]
         up = a > 0
         lower, upper = np.where(up, low[rows], high[rows]) / a, np.where(up, high[rows], low[rows]) / a
-        self.lower, self.upper = self.lower.copy(), self.upper.copy()
-        np.maximum.at(self.lower, columns, lower)
-        np.minimum.at(self.upper, columns, upper)
-        for sign, mine, best, box in ((-1, lower, self.lower, low[m:]), (1, upper, self.upper, high[m:])):
-            owns = ((mine == best[columns]) & (mine != box[columns])).nonzero()[0]
-            owner = np.full(self.program.n, -1)
+        box = self.lower, self.upper
+        self.lower, self.upper = box[0].copy(), box[1].copy()
+        if (columns[1:] == columns[:-1]).any() or not program.sparse:  # several rows for one variable
+            np.maximum.at(self.lower, columns, lower)
+            np.minimum.at(self.upper, columns, upper)
+        else:
+            self.lower[columns] = np.maximum(lower, self.lower[columns])
+            self.upper[columns] = np.minimum(upper, self.upper[columns])
+        for sign, mine, best, given in ((-1, lower, self.lower, box[0]), (1, upper, self.upper, box[1])):
+            owns = ((mine == best[columns]) & (mine != given[columns])).nonzero()[0]
+            owner = np.full(program.n, -1)
             owner[columns[owns]] = owns
             j = (owner >= 0).nonzero()[0]
             self.owned.append((sign, j, rows[owner[j]], a[owner[j]]))

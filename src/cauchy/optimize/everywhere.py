@@ -24,8 +24,8 @@ SPLIT = 3  # dimensions in which boxes are split
 
 
 class Least(NamedTuple):
-    """x, f(x), a lower bound of f over the box, and what it rests on: "convex" (bound up to the tolerance of the local search
-    where the box is unbounded), "corners", "boxes", or "search" (none: bound is -inf)."""
+    """x, f(x), a lower bound of f over the box, and what it rests on: "convex" (where the box is unbounded, up to the
+    tolerance of the local search), "corners", "boxes", or "search" (on nothing: the bound is -inf)."""
 
     x: np.ndarray
     value: float
@@ -55,7 +55,7 @@ def least(
     start: np.ndarray,
     tol: float = 1e-9,
 ) -> Least:
-    """The least value over the box; `slope(x)` is f and its gradient, `second` the graph of its Hessian if it is smooth."""
+    """The least value over the box. `slope(x)`: f and its gradient; `second`: its Hessian, where f is smooth."""
     best = _descend(slope, lower, upper, start)
     if graph is None or graph.guard is not None:
         return best
@@ -78,7 +78,7 @@ def _descend(slope: Slope, lower: np.ndarray, upper: np.ndarray, start: np.ndarr
     best = Least(inside, float(slope(inside)[0]), -np.inf, "search")
     for x0 in (inside, base + 0.25 * width, base + 0.75 * width)[:starts]:
         found = local(
-            lambda x: slope(np.asarray(x)), x0, jac=True, method="L-BFGS-B", bounds=list(zip(lower, upper, strict=True)),
+            slope, x0, jac=True, method="L-BFGS-B", bounds=list(zip(lower, upper, strict=True)),
             options={"ftol": 1e-16, "gtol": 1e-12, "maxiter": 500},
         )  # fmt: skip
         x = np.clip(found.x, lower, upper)

@@ -17,6 +17,8 @@ from ..messages import say
 from .columns import Vector
 from .program import Program
 
+BLUR = 1e-8
+
 
 @dataclass(frozen=True)
 class QuadraticCertificate:
@@ -42,6 +44,7 @@ class QuadraticCertificate:
     x: Vector = field(repr=False, compare=False)
     y: Vector = field(repr=False, compare=False)
     residuals: tuple[Vector, Vector] = field(repr=False, compare=False)  # violations, stationarity
+    slack: Vector = field(repr=False, compare=False)  # to the side that the multiplier names
 
     @cached_property
     def certified(self) -> bool:
@@ -52,6 +55,11 @@ class QuadraticCertificate:
         if self.primal <= t and self.stationarity <= t and self.complementarity <= t and -t <= self.gap <= t:
             return self.dual <= t
         return all(value <= t for value in self.scaled.values())
+
+    @property
+    def blurred(self) -> bool:
+        """Is some slack as far from zero as its multiplier is, so that it stays open which of them should vanish?"""
+        return not float(np.minimum(abs(self.slack), abs(self.y)).max()) <= BLUR
 
     @cached_property
     def scaled(self) -> dict[str, float]:
@@ -106,7 +114,8 @@ def certificate(program: Program, x: Vector, y: Vector, tolerance: float) -> Qua
         value += 0.5 * (x @ Px)
     value = float(value) + program.r
     violations = np.maximum(program.low - w, w - program.high)
-    products = y * (np.where(y > 0, program.high, np.where(y < 0, program.low, w)) - w)
+    slack = np.where(y > 0, program.high, np.where(y < 0, program.low, w)) - w
+    products = y * slack
     largest = float(abs(products).max())
     dual, total = 0.0, float(products.sum())
     if not largest < math.inf:
@@ -117,5 +126,5 @@ def certificate(program: Program, x: Vector, y: Vector, tolerance: float) -> Qua
     gap = float(x @ g) + total
     return QuadraticCertificate(
         max(float(violations.max()), 0.0), dual, float(abs(g).max()), largest, gap, value, value - gap, tolerance,
-        program, x, y, (violations, g),
+        program, x, y, (violations, g), slack,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Minimization under constraints: an interior point method in one compiled loop, then Newton's method on the active set.
+"""Minimization under constraints: an interior point method in one compiled loop, then Newton on the active set.
 
 Why an interior point method with exact second derivatives: on the problems of Hock and Schittkowski it is the kind that
 solves nearly all of them from the given starts (IPOPT passes an independent check at 105 of 109; SLSQP and
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -28,9 +28,9 @@ from ..calculus import compile as compiled
 from ..calculus import differentiate
 from ..calculus.control import loop
 from ..errors import CauchyError, DomainError, NoRule, TraceError
-from .barrier import Functions, Packing, Settings, inside, machine
+from .barrier import machine
 from .drive import Seen, Watcher, drive
-from .kkt import Point
+from .interior_state import Functions, Packing, Settings, inside
 from .polish import polish
 from .problem import Problem
 from .result import Multipliers, Optimum, Path, Run
@@ -41,7 +41,10 @@ ATTEMPTS = ((0.1, 1e-2), (0.1, 1e-1), (1.0, 4e-1))  # (mu, push)
 CLOSER = ((0.1, 1e-4), (0.1, 1e-8))  # where f has no value at the start moved off the sides
 SMALL = 50  # variables and rows up to which all attempts are made
 LOWER = 1e-6  # relative difference of f between two minima
-ESCAPES = 3
+ESCAPES = 3  # from saddles
+SHARPER, CLOSE = (1e-3, 1e-6), 1e-8  # tolerances, and the push, where the certificate wants more than the loop gave
+LOST = (Status.INFEASIBLE, Status.NOT_FINITE)  # other attempts may fare better
+ELSEWHERE = (0.1, 1.0, 1.0, 3.0)  # how far other starts are, in units of max(1, |x0|)
 LIMIT = 3000
 CLEAR = 1e-6  # relative violations beyond it are no rounding
 
@@ -256,7 +259,7 @@ def solve(
     *,
     tol: float = Settings().tol,
     limit: int = LIMIT,
-    attempts: tuple[tuple[float, float], ...] = ATTEMPTS,
+    attempts: Sequence[tuple[float, float]] = ATTEMPTS,
     watcher: Watcher | None = None,
 ) -> Found:
     """The lowest of the minima that the attempts (first mu, push) reach from x0, to scaled KKT residuals of tol.
@@ -277,38 +280,65 @@ def solve(
         return _single(p)
     run, tried = interior(p), []
 
-    def attempt(mu: float, push: float) -> Found:
-        tried.append((run.solve(x0, Settings(tol, mu, push), limit), Settings(tol, mu, push)))
+    def attempt(x0: np.ndarray, mu: float, push: float) -> Found:
+        settings = Settings(tol, mu, push)
+        tried.append((run.solve(x0, settings, limit), x0, settings))
         return tried[-1][0]
 
-    found = attempt(*attempts[0])
+    found = attempt(x0, *attempts[0])
     if found.status is Status.NOT_FINITE and run.bounded:
-        found = next((a for a in (attempt(*c) for c in CLOSER) if a.status is not Status.NOT_FINITE), found)
-    few = found.status is Status.CONVERGED and max(p.n, p.m) > SMALL
-    if run.bounded and not few and found.status is not Status.INTERRUPTED:
+        found = next((a for a in (attempt(x0, *c) for c in CLOSER) if a.status is not Status.NOT_FINITE), found)
+    if run.bounded and (found.status in LOST or (max(p.n, p.m) <= SMALL and found.status is not Status.INTERRUPTED)):
         for more in attempts[1:]:
-            if attempt(*more).status is Status.INTERRUPTED:
+            found = attempt(x0, *more)
+            if found.status is Status.INTERRUPTED:
                 break
-    best, settings = tried[0]
-    for other, its in tried[1:]:
-        if _preferred(other, best):
-            best, settings = other, its
-    return best if watcher is None else run.solve(x0, settings, limit, watcher)
+    if all(a.status is Status.INFEASIBLE for a, _, _ in tried):
+        for start in _elsewhere(p, x0):
+            if attempt(start, *attempts[0]).status is not Status.INFEASIBLE:
+                break
+    best, start, settings = tried[0]
+    for other in tried[1:]:
+        if _preferred(other[0], best):
+            best, start, settings = other
+    return best if watcher is None else run.solve(start, settings, limit, watcher)
+
+
+def _elsewhere(p: Problem, x0: np.ndarray) -> Iterator[np.ndarray]:
+    """Other starts around the first: points of a sequence of low discrepancy (Roberts 2018), ever further away."""
+    ratio = 2.0
+    for _ in range(40):
+        ratio = (1 + ratio) ** (1 / (p.n + 1))
+    direction = ratio ** -np.arange(1.0, p.n + 1)
+    for k, size in enumerate(ELSEWHERE, 1):
+        way = 2 * ((0.5 + k * direction) % 1) - 1
+        yield np.clip(x0 + size * np.maximum(1.0, np.abs(x0)) * way, p.lower, p.upper)
 
 
 def _preferred(a: Found, b: Found) -> bool:
     """Whether a is the better answer."""
     if a.status is not Status.CONVERGED:
-        return b.status is Status.NOT_FINITE and a.status is not Status.NOT_FINITE
+        return b.status in LOST and a.status not in LOST
     return b.status is not Status.CONVERGED or a.f < b.f - LOWER * max(1.0, abs(b.f))
 
 
 def _single(p: Problem) -> Found:
     """The one point that the bounds leave."""
-    point = Point(p, p.lower.copy())
-    status = Status.CONVERGED if point.violation() <= CLEAR else Status.INFEASIBLE
-    status = status if point.finite else Status.NOT_FINITE
-    return Found(point.x, float(p.value(point.x)), point.g, Multipliers(np.zeros(p.m), -point.g), status, 0, 1)
+    x = p.lower.copy()
+    f, g = p.value_and_gradient(x)
+    sides = np.abs(np.concatenate([p.cl[np.isfinite(p.cl)], p.cu[np.isfinite(p.cu)]]))
+    status = Status.CONVERGED if violation(p, x) <= CLEAR * max(1.0, sides.max(initial=0.0)) else Status.INFEASIBLE
+    status = status if np.isfinite(f) else Status.NOT_FINITE
+    return Found(x, float(f), np.asarray(g), Multipliers(np.zeros(p.m), -np.asarray(g)), status, 0, 1)
+
+
+def violation(p: Problem, x: np.ndarray) -> float:
+    """How far the worst row or bound is missed; NaN where a row has no value."""
+    v, low, high = x, p.lower, p.upper
+    if p.m:
+        v = np.concatenate([p.constraints(x), x])
+        low, high = np.concatenate([p.cl, low]), np.concatenate([p.cu, high])
+    return float(np.maximum(np.maximum(low - v, v - high), 0.0).max())
 
 
 def constrained(
@@ -320,21 +350,55 @@ def constrained(
     watcher: Watcher | None,
     given: Mapping[str, Any],
 ) -> Optimum:
-    """`minimize` under constraints: loop, polish, result. `given`: mu and push, to make one attempt with these."""
+    """`minimize` under constraints: loop, polish, certificate. `given`: mu and push, to make one attempt with these."""
     settings = _settings(tol, given)
-    options: dict[str, Any] = {"tol": settings.tol, "limit": LIMIT if limit is None else limit}
-    options["attempts"] = ((settings.mu, settings.push),) if given else ATTEMPTS
-    found = solve(p, x0, **options, watcher=watcher)
-    spent = np.array([found.iterations, found.evaluations])
-    result = _polished(p, found, spent, settings.tol, watcher, sign)
-    for _ in range(ESCAPES if found.bent and found.status is Status.CONVERGED else 0):
+    attempts = ((settings.mu, settings.push),) if given else ATTEMPTS
+    limit = LIMIT if limit is None else limit
+    spent = np.zeros(2, dtype=int)
+
+    def go(x0: np.ndarray, tol: float, attempts: tuple[tuple[float, float], ...], watcher: Watcher | None) -> Optimum:
+        found = solve(p, x0, tol=tol, limit=limit, attempts=attempts, watcher=watcher)
+        spent[:] += (found.iterations, found.evaluations)
+        return _polished(p, found, spent, settings.tol, watcher, sign)
+
+    result = go(x0, settings.tol, attempts, watcher)
+    if result.run.status is not Status.CONVERGED:
+        return result
+    kind = result.certificate.kind
+    for digits in SHARPER if kind in ("near", "not_stationary") else ():
+        sharper = go(result.run.x, settings.tol * digits, ((settings.tol, CLOSE),), watcher)
+        if sharper.run.status is Status.UNBOUNDED or sharper.certificate.certified:
+            return sharper
+    if kind in ("not_stationary", "infeasible", "undefined"):
+        return Optimum(p, replace(result.run, status=Status.STALLED), sign)
+    for _ in range(ESCAPES):
         better = result.certificate.better
-        if better is None or not better.drop > LOWER * max(1.0, abs(result.run.f)):
+        if better is None:
             break
-        found = solve(p, better.x, **options, watcher=watcher)
-        spent += (found.iterations, found.evaluations)
-        result = _polished(p, found, spent, settings.tol, watcher, sign)
+        other = go(_beyond(p, result.run.x, better.x), settings.tol, attempts, watcher)
+        if other.run.status is not Status.CONVERGED or not other.run.f < result.run.f - LOWER * max(
+            1.0, abs(result.run.f)
+        ):
+            break
+        result = other
     return result
+
+
+def _beyond(p: Problem, x: np.ndarray, better: np.ndarray) -> np.ndarray:
+    """As far in the direction of a better point as f falls."""
+    with np.errstate(all="ignore"):
+        return _farthest(p, x, better)
+
+
+def _farthest(p: Problem, x: np.ndarray, better: np.ndarray) -> np.ndarray:
+    best, f = better, float(p.value(better))
+    for k in range(1, 8):
+        y = np.clip(x + 10.0**k * (better - x), p.lower, p.upper)
+        fy = float(p.value(y))
+        if not fy < f:
+            break
+        best, f = y, fy
+    return best
 
 
 def _polished(p: Problem, found: Found, spent: np.ndarray, tol: float, watcher: Watcher | None, sign: float) -> Optimum:
@@ -342,9 +406,10 @@ def _polished(p: Problem, found: Found, spent: np.ndarray, tol: float, watcher: 
     ended = status in (Status.CONVERGED, Status.STALLED, Status.LIMIT)
     if ended and np.isfinite(found.f):
         x, y = polish(p, x)
-    if status in (Status.INFEASIBLE, Status.UNBOUNDED):
-        details = {"witness": found.witness, "violation": Point(p, x).violation()}
-    f, g = p.value_and_gradient(x)
+    with np.errstate(all="ignore"):
+        if status in (Status.INFEASIBLE, Status.UNBOUNDED):
+            details = {"witness": found.witness, "violation": violation(p, x)}
+        f, g = p.value_and_gradient(x)
     path = None
     if watcher is not None and watcher.points:
         path = Path(np.array(watcher.points), sign * np.array(watcher.values), NAME, p.f)

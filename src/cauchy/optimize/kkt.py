@@ -22,12 +22,14 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linprog, nnls
 
+from ..errors import CauchyError
 from .problem import Problem
 
 Vector = np.ndarray
 EPS = float(np.finfo(float).eps)
 RANK = 1e-10  # singular values of scaled gradients below this part of the largest count as 0
 FLAT = 1e-12  # eigenvalues of the equilibrated reduced Hessian within this of 0 count as 0
+DIFFERENCE, ROUGH = 6e-6, 1e-5  # the step of differences of gradients, and what their error may be
 ROUNDING = 4 * EPS  # relative error of an evaluated gradient or row, where nothing else is known
 
 
@@ -36,7 +38,6 @@ class Point:
 
     __slots__ = (
         "J",
-        "V",
         "equal",
         "f",
         "finite",
@@ -47,6 +48,7 @@ class Point:
         "m",
         "n",
         "problem",
+        "rough",
         "scale",
         "v",
         "x",
@@ -64,7 +66,10 @@ class Point:
             self.low, self.high = np.concatenate((problem.cl, lower)), np.concatenate((problem.cu, upper))
         else:
             self.v, self.J, self.low, self.high = x, np.empty((0, self.n)), lower, upper
+        parts = (self.f, self.g, self.v, self.J)
         self.finite = bool(np.isfinite(self.g @ self.g + self.f + self.v @ self.v) and np.isfinite(self.J).all())
+        self.finite = self.finite or all(bool(np.isfinite(part).all()) for part in parts)  # squares overflow early
+        self.rough = False
         width = upper - lower
         self.lengths = t = np.where((width > 0) & (width < t), width, t)
         self.scale = np.concatenate((np.abs(self.J) @ t, t)) if self.m else t
@@ -87,7 +92,23 @@ class Point:
         return self.g + y[self.m :] + (y[: self.m] @ self.J if self.m else 0.0)
 
     def hessian(self, y: Vector) -> Vector:
-        return np.asarray(self.problem.lagrangian_hessian(self.x, y[: self.m]))
+        """Of the Lagrangian; by differences of gradients (`rough`) where they came by hand and nothing traces."""
+        problem, lam = self.problem, y[: self.m]
+        try:
+            return np.asarray(problem.lagrangian_hessian(self.x, lam))
+        except (CauchyError, TypeError):
+            if not problem.by_hand and all(row.jac is None for row in problem.rows):
+                raise
+        self.rough = True
+        out = np.empty((self.n, self.n))
+        for i in range(self.n):
+            x, h = self.x.copy(), DIFFERENCE * max(1.0, abs(self.x[i]))
+            sides = []
+            for step in (h, -h):
+                x[i] = self.x[i] + step
+                sides.append(problem.gradient(x) + (lam @ problem.jacobian(x) if self.m else 0.0))
+            out[i] = (sides[0] - sides[1]) / (2 * h)
+        return (out + out.T) / 2
 
 
 def _part(a: Vector, scale: Any) -> Vector:
@@ -262,7 +283,7 @@ class Curvature:
             return
         self.values, q = np.linalg.eigh((M + M.T) / 2)
         self.directions = (Z * unit) @ q
-        self.noise = FLAT + ROUNDING * (np.sqrt(s / t) @ np.abs(self.directions)) ** 2
+        self.noise = (ROUGH if point.rough else FLAT) + ROUNDING * (np.sqrt(s / t) @ np.abs(self.directions)) ** 2
         self.signs = np.where(np.abs(self.values) <= self.noise, 0, np.sign(self.values)).astype(int)
 
     @property

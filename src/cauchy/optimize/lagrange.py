@@ -24,6 +24,7 @@ from ..proof import Proof, Result, Verdict
 from .certificate import certify
 from .kkt import Curvature, Point, Vector, residuals
 from .problem import Problem, problem
+from .rational import eliminate
 from .result import Multipliers
 from .sensitivity import Sensitivity, sensitivity
 from .stationary import Formulas, Solution, Solved, Solver, formulas, latex
@@ -158,6 +159,8 @@ def lagrange(
     with Solver(seconds) as solver:
         for rows, sides in sets:
             solved = _exactly(known, solver, rows, sides) if known else Solved(how="unsolved")
+            if solved.how == "infinite" and not free and _needless(p, known, rows):
+                continue
             complete &= solved.how == "all"
             exact &= solved.sure
             if solved.how == "all":
@@ -212,6 +215,20 @@ def _exactly(known: Formulas, solver: Solver, rows: list[int], sides: list[float
     equations, unknowns, _ = known.stationary(rows, sides)
     system = known.polynomials(equations, unknowns)
     return Solved(how="unsolved") if system is None else solver.solve(system)
+
+
+def _needless(p: Problem, known: Formulas | None, rows: list[int]) -> bool:
+    """Whether linear rows depend on each other, which the equalities among them do not.
+
+    Points with multipliers on such a set have multipliers on a smaller one as well (Carathéodory).
+    """
+    if known is None:
+        return False
+    equal = np.concatenate((p.cl == p.cu, p.lower == p.upper))
+    slopes = known.linear(rows)
+    rank = lambda chosen: len(eliminate([slopes[i] for i in chosen])[1]) if slopes else 0
+    mine = [i for i, row in enumerate(rows) if equal[row]]
+    return slopes is not None and rank(range(len(rows))) < len(rows) and rank(mine) == len(mine)
 
 
 def _numerically(p: Problem, rows: list[int], sides: list[float], starts: int, rng: Any) -> list[_Candidate]:

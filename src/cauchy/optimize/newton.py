@@ -1,8 +1,8 @@
 """Methods that know the second derivatives: Newton's with a line search or bare, and the trust region.
 
 The line search takes H + tau I, positive definite with the smallest tau of a sequence; the trust region solves its
-subproblem by Newton's iteration on 1/|p| (Moré & Sorensen, 1983). References: Nocedal & Wright (2006), chapters 3, 4;
-Conn, Gould & Toint (2000).
+subproblem by Newton's iteration on 1/|p| (Moré & Sorensen, 1983) or, beyond `EXACT` variables, by conjugate gradients
+cut off at its edge (Steihaug, 1983). References: Nocedal & Wright (2006), chapters 3, 4; Conn, Gould & Toint (2000).
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from .status import Status
 
 Function = Callable[..., Any]
 SHIFTS = 40  # factorizations of one step
+EXACT = 20  # variables up to which factorizations cost less than the iterations that they save
+FORCING = 0.1  # residual of the conjugate gradients, relative to |g|; less where |g| is small, for fast convergence
 ACCEPTED = 1e-4  # least ratio of actual to predicted decrease
 BARE_GROWTH = 1e150  # an iterate this large has diverged
 
@@ -130,7 +132,7 @@ def trust_region(value_and_gradient: Function, hessian: Function) -> tuple[Funct
         pick = lambda new, old: np.where(accepted, new, old)
         H = cond(accepted, lambda: hessian(x) + 0.0 * a.H, lambda: a.H)
         new_x, new_f, new_g = pick(x, a.x), pick(f, a.f), pick(g, a.g)
-        p = inside(H, new_g, radius)
+        p = (inside if x.size <= EXACT else truncated)(H, new_g, radius)
         predicted = -(new_g @ p + 0.5 * (p @ (H @ p)))
         status = np.where(small(new_f, new_g, new_x, s.tol), Status.CONVERGED, Status.RUNNING)
         over = np.all(np.abs(p) <= 0.5 * EPS * np.abs(new_x)) | ~(predicted > 0)
@@ -167,3 +169,26 @@ def inside(H: Any, g: Any, radius: Any) -> Any:
     _, _, _, p, _, _ = loop(body, first, while_=lambda s: ~s[4] & (s[5] < SHIFTS))
     norm = np.sqrt(p @ p)
     return np.where(norm > 1.1 * radius, radius / np.maximum(norm, 1e-300), 1.0) * p
+
+
+def truncated(H: Any, g: Any, radius: Any) -> Any:
+    """Conjugate gradients on p'Hp/2 + g'p until the residual is small, the edge is met or curvature is negative."""
+    size = np.sqrt(g @ g)
+    goal = np.minimum(FORCING, np.sqrt(size)) * size
+
+    def body(i: Any, s: Any) -> Any:
+        p, r, d, rr, _ = s
+        Hd = H @ d
+        curvature, dd, pd = d @ Hd, d @ d, p @ d
+        full = rr / np.where(curvature > 0, curvature, 1.0)
+        whole = p + full * d
+        leaves = ~(curvature > 0) | (whole @ whole >= radius * radius)
+        edge = np.sqrt(np.maximum(pd * pd + dd * (radius * radius - p @ p), 0.0)) - pd
+        step = np.where(leaves, edge / np.where(dd > 0, dd, 1.0), full)
+        r = r + step * Hd
+        new = r @ r
+        d_next = new / np.where(rr > 0, rr, 1.0) * d - r
+        return p + step * d, r, d_next, new, leaves | (np.sqrt(new) <= goal) | (i >= 2 * g.size)
+
+    first = (0.0 * g, g, -g, g @ g, size == 0)
+    return loop(body, first, while_=lambda s: ~s[4])[0]

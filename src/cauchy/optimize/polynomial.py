@@ -115,7 +115,7 @@ def exactly(values: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def evaluate(graph: Graph, inputs: Sequence[np.ndarray], wanted: Sequence[Node]) -> list[np.ndarray] | None:
-    """The wanted nodes at inputs that are arrays of Fractions or Polynomials; None where a step leaves the rationals."""
+    """The wanted nodes for inputs of Fractions or Polynomials; None where a step leaves the rationals."""
 
     found: dict[Node, Any] = dict(zip(graph.inputs, inputs, strict=True))
     nodes = reachable(wanted)
@@ -142,7 +142,7 @@ def _step(n: Node, args: list[Any]) -> Any:
     if n.prim is P.square:
         return np.multiply(args[0], args[0])
     if n.prim is P.reciprocal:
-        return np.divide(Fraction(1), args[0])
+        return np.divide(exactly([1], ()), args[0])
     if n.prim not in LINEAR | PRODUCTS | {P.divide}:
         raise NotPolynomial
     return meaning[n.prim](*args, **n.params)
@@ -166,7 +166,7 @@ def _integers(v: Any) -> Any:
 
 
 def degree(n: Node, degrees: Mapping[Node, int]) -> int:
-    """The degree of a node's entries as polynomials, from those of its arguments; MANY for all else. Constants have 0."""
+    """The degree of a node's entries as polynomials, from those of its arguments: 0 for constants, MANY if none."""
     d = [degrees.get(a, 0) for a in n.args]
     if not any(d):
         return 0

@@ -41,6 +41,13 @@ class Problem:
 
     n, m: numbers of variables and of rows of c. x0, lower, upper: shape (n,). cl, cu: shape (m,). linear: shape (m,),
     rows known to be linear. f, c: plain functions (c is None where m = 0). by_hand: the user gave derivatives.
+    Usually made by `cauchy.problem`, which takes SciPy's forms. Raises `ShapeError`, `DomainError` for unfit parts.
+
+    >>> import numpy as np
+    >>> p = Problem(lambda x: x[0] * x[1], [1.0, 2.0], lower=0.0, rows=[Row(lambda x: x[0] + x[1], 3.0, 3.0)])
+    >>> p.n, p.m, p.gradient(p.x0), p.lagrangian_hessian(p.x0, np.ones(1))
+    (2, 1, array([2., 1.]), array([[0., 1.],
+           [1., 0.]]))
     """
 
     def __init__(

@@ -175,8 +175,8 @@ def curvature(program: Program) -> Vector | None:
     worst = int(d.argmin())
     if d[worst] < 0:
         return _unit(n, worst)
-    if program.sparse and P.count == np.count_nonzero(d):
-        return None
+    if program.sparse and (np.bincount(P.rows, abs(P.values), n) <= 2 * d).all():
+        return None  # Gershgorin's discs; diagonal matrices are among these
     support = d.nonzero()[0]
     if support.size < n and (found := _from_minor(P, d)) is not None:
         return found
@@ -204,26 +204,33 @@ def _direction(C: np.ndarray) -> Vector | None:
 
 
 def _sparse_direction(S: Any, scale: Vector) -> Vector | None:
-    """An LU factorization that pivots along the diagonal is LDL': positive pivots are what Cholesky asks for."""
+    """An LU factorization that pivots along the diagonal is LDL': positive pivots are what Cholesky asks for.
+
+    Where pivot k is negative, the solution of L'v = e_k has v'Cv = d_k < 0.
+    """
     D = sp.diags(scale)
     k = S.shape[0]
-    C = (D @ S @ D).tocsc()
+    C = (D @ S @ D + ROUNDING * k * sp.identity(k)).tocsc()
     try:
-        lu = linalg.splu(
-            (C + ROUNDING * k * sp.identity(k)).tocsc(),
-            permc_spec="MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0,
-            options={"SymmetricMode": True},
-        )
-        if np.array_equal(lu.perm_r, lu.perm_c) and (lu.U.diagonal() > 0).all():
-            return None
-    except RuntimeError:  # exactly singular
-        pass
+        lu = linalg.splu(C, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    except RuntimeError:  # a pivot that is exactly zero
+        return _lowest(C)
+    if not np.array_equal(lu.perm_r, lu.perm_c):
+        return _lowest(C)
+    pivots = lu.U.diagonal()
+    if (pivots > 0).all():
+        return None
+    e = _unit(k, int(pivots.argmin()))
+    v = linalg.spsolve_triangular(lu.L.T.tocsr(), e, lower=False, unit_diagonal=True)
+    return v[lu.perm_c]
+
+
+def _lowest(C: Any) -> Vector | None:
     try:
         values, vectors = linalg.eigsh(C, k=1, which="SA")
     except linalg.ArpackNoConvergence as e:
         raise CauchyError("P: it could not be decided whether it is positive semidefinite", why=str(e)) from None
-    return vectors[:, 0] if values[0] < -ROUNDING * k else None
+    return vectors[:, 0] if values[0] < 0 else None
 
 
 def _from_minor(P: Matrix, d: Vector) -> Vector | None:

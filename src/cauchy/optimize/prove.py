@@ -1,9 +1,10 @@
 """An optimum proved in exact arithmetic: the KKT conditions and the curvature at a rational point, without rounding.
 
-Constants mean what was written: 0.1 is 1/10. Theorems used: under LICQ a local minimum has multipliers (first-order
-necessary condition), and the Hessian of the Lagrangian is semidefinite on the tangent space where no multiplier is 0
-(second-order necessary); a positive definite one on the tangent space of the constraints with multipliers makes a strict
-local minimum (second-order sufficient); in a convex problem a KKT point is a global minimum.
+Constants mean what was written: 0.1 is 1/10. Theorems used. Where the gradients of the active constraints are
+independent, a local minimum has multipliers (first-order necessary condition), and, where none of them is 0, the
+Hessian of the Lagrangian is semidefinite on the tangent space (second-order necessary). One that is positive definite
+on the tangent space of the constraints with multipliers makes a strict local minimum (second-order sufficient). In a
+convex problem a KKT point is a global minimum.
 """
 
 from __future__ import annotations
@@ -50,12 +51,12 @@ def prove_optimum(
     """Prove or refute, without rounding, that the rational point x is a minimum.
 
     x: fractions, whole numbers, texts as "2/3", or floats, which are read as the fraction with a denominator up to
-    1e6 that they round, if there is one. f and the constraints have to be rational there, as polynomials are.
+    1e6 that they round, if there is one. f and the constraints have to be rational functions, as polynomials are.
 
     Returns a `Certificate` with `exact` (`ExactKKT`). PROVED: a strict local minimum, or a global one where
-    the problem is convex with constant second derivatives (`scope`). REFUTED: x violates a constraint, or a necessary
-    condition although the gradients of the active constraints are independent. Else, and where a value is not rational,
-    UNDECIDED: the certificate in floats.
+    the problem is convex with constant second derivatives (`scope`). REFUTED, for x given without floats: it violates a
+    constraint, or a necessary condition although the gradients of the active constraints are independent. Else, and
+    where f or a constraint is no rational function, the certificate in floats.
 
     >>> from fractions import Fraction
     >>> line = (lambda x: x[0] + x[1], 1, 1)
@@ -69,7 +70,11 @@ def prove_optimum(
     found = certify(p, floats)
     known = formulas(p, floats)
     asked = None if known is None else _Exact.of(p, known, point)
-    return found if asked is None else asked.judged(found)
+    if asked is None:
+        return found
+    judged = asked.judged(found)
+    rounded = any(isinstance(v, (float, np.floating)) for v in x)
+    return found if rounded and judged.verdict is not Verdict.PROVED else judged
 
 
 def _fraction(v: Any) -> Fraction:
@@ -112,9 +117,11 @@ class _Exact:
                 raise _NotRational
             return Fraction(int(value.p), int(value.q))
 
+        values, gradients, hessians, constant = [], [], [], []
         try:
-            values, gradients, hessians, constant = [], [], [], []
             for e in (known.f, *known.rows):
+                if not e.is_rational_function(*known.x):  # a kink, say, whose derivative SymPy chooses
+                    return None
                 first = [sp.diff(e, u) for u in known.x]
                 second = [[sp.diff(d, u) for u in known.x] for d in first]
                 values.append(number(e))
@@ -134,8 +141,8 @@ class _Exact:
         rows = [self.V[i] for i in active]
         columns = [list(c) for c in zip(*rows, strict=True)] if rows else [[] for _ in range(self.n)]
         independent = len(eliminate(rows)[1]) == len(rows)
-        y = self._multipliers(active, columns, floats)
         sign = [0 if a == b == 0 else 1 if b == 0 else -1 for a, b in gaps]
+        y = self._multipliers(active, columns, sign, floats)
         wrong = y is None or any(s * v < 0 for s, v in zip(sign, y, strict=True))
         if wrong:
             if not independent:
@@ -147,65 +154,50 @@ class _Exact:
         assert not any(exact[4:])
         return self._second(floats, exact, y, active, independent, sign)
 
-    def _multipliers(self, active: list[int], columns: list[Row], floats: Certificate) -> Row | None:
+    def _multipliers(self, active: list[int], columns: list[Row], sign: list[int], floats: Certificate) -> Row | None:
         """The multipliers; where they are not unique, those on the support that floats suggest."""
         guess = [*floats.constraints, *floats.bounds]
         support = [k for k, i in enumerate(active) if guess[i] != 0]
-        for chosen in (range(len(active)), support):
-            if not active:
-                return [Fraction(0)] * len(self.v) if not any(self.g) else None
-            found = solve([[c[k] for k in chosen] for c in columns], [-g for g in self.g]) if len(chosen) else None
-            if found is None:
+        found = None
+        for chosen in (list(range(len(active))), support):
+            values = solve([[*(c[k] for k in chosen), Fraction(0)] for c in columns], [-g for g in self.g])
+            if values is None:
                 continue
-            y = [Fraction(0)] * len(self.v)
-            for k, value in zip(chosen, found, strict=True):
-                y[active[k]] = value
-            lows = [self.v[i] == self.low[i] != self.high[i] for i in range(len(y))]
-            highs = [self.v[i] == self.high[i] != self.low[i] for i in range(len(y))]
-            good = not any((lo and v > 0) or (hi and v < 0) for v, lo, hi in zip(y, lows, highs, strict=True))
-            if good or len(eliminate([[c[k] for k in range(len(active))] for c in columns])[1]) == len(active):
-                return y
-        return None
+            found = [Fraction(0)] * len(self.v)
+            for k, value in zip(chosen, values, strict=False):
+                found[active[k]] = value
+            if all(s * v >= 0 for s, v in zip(sign, found, strict=True)):
+                break
+        return found
 
     def _point(self, y: Row, gaps: Any, sign: list[int]) -> ExactKKT:
         m = self.m
-        rest = [
-            g + sum((v * row[j] for v, row in zip(y, self.V, strict=True)), Fraction(0)) for j, g in enumerate(self.g)
-        ]
+        rest = [g + dot(y, column) for g, column in zip(self.g, zip(*self.V, strict=True), strict=True)]
         dual = max((-s * v for s, v in zip(sign, y, strict=True)), default=Fraction(0))
         slack = max((abs(v) * min(gap) for v, gap in zip(y, gaps, strict=True) if v), default=Fraction(0))
         violation = max((max(-a, -b) for a, b in gaps), default=Fraction(0))
         zero = Fraction(0)
-        return ExactKKT(
-            tuple(self.x), self.f, tuple(y[:m]), tuple(y[m:]), max(map(abs, rest)), max(violation, zero), max(dual, zero),
-            Fraction(slack),
-        )  # fmt: skip
+        residuals = max(map(abs, rest)), max(violation, zero), max(dual, zero), Fraction(slack)
+        return ExactKKT(tuple(self.x), self.f, tuple(y[:m]), tuple(y[m:]), *residuals)
 
     def _second(
         self, floats: Certificate, exact: ExactKKT, y: Row, active: list[int], independent: bool, sign: list[int]
     ) -> Certificate:
         n = self.n
-        H = [
-            [
-                self.H[0][i][j] + sum((v * h[i][j] for v, h in zip(y, self.H[1:], strict=True) if v), Fraction(0))
-                for j in range(n)
-            ]
-            for i in range(n)
-        ]
+        H = [[dot([Fraction(1), *y], [h[i][j] for h in self.H]) for j in range(n)] for i in range(n)]
         strong = [i for i in active if y[i] or sign[i] == 0]
         Z = _kernel([self.V[i] for i in strong], n)
         M = [[dot(a, [dot(row, b) for row in H]) for b in Z] for a in Z]
         down = semidefinite(M)
         steps = (self._shown(active, list(y)), "all four residuals are 0")
-        convex = self._convex()
-        if convex or (down is None and len(eliminate(M)[1]) == len(M)):
+        convex, definite = self._convex(), down is None and len(eliminate(M)[1]) == len(M)
+        if convex or definite:
             why = "the problem is convex" if convex else "the Lagrangian curves upwards on the tangent space"
             proof = Proof("exact KKT", f"x is a {'global' if convex else 'strict local'} minimum", (*steps, why))
-            kind = "minimum" if down is None and len(eliminate(M)[1]) == len(M) else "degenerate"
             return replace(
-                floats, verdict=Verdict.PROVED, proof=proof, exact=exact, scope="global" if convex else "local", kind=kind,
-                certified=True, doubts=(), constraints=_floats(exact.constraints), bounds=_floats(exact.bounds),
-                better=None, witness=None,
+                floats, verdict=Verdict.PROVED, proof=proof, exact=exact, scope="global" if convex else "local",
+                kind="minimum" if definite else "degenerate", certified=True, doubts=(), better=None, witness=None,
+                constraints=_floats(exact.constraints), bounds=_floats(exact.bounds),
             )  # fmt: skip
         if down is not None and independent and len(strong) == len(active):
             v = [sum((c * z[j] for c, z in zip(down, Z, strict=True)), Fraction(0)) for j in range(n)]

@@ -24,6 +24,7 @@ from .program import Program, curvature
 from .result import Multipliers
 from .witness import Witness
 
+SMALL = 64  # variables and rows: there a polish costs less than 1 ms
 STRICTER = 1e-2  # the solver beneath is asked for this much more than the certificate
 How = Literal["optimal", "uncertified", "infeasible", "unbounded", "nonconvex"]
 
@@ -127,10 +128,11 @@ class QuadraticOptimum(Result):
 
     def text(self, lang: str | None = None) -> str:
         """The report in English ("en") or Chinese ("zh"); by default in the user's language."""
-        parts = [say(f"optimize.quadratic_how_{self.how}", lang, fun=self.fun, solver=self.solver, nit=self.nit)]
+        how = "nothing" if self.solver == "none" and self.witness is None else self.how
+        parts = [say(f"optimize.quadratic_how_{how}", lang, fun=self.fun, solver=self.solver, nit=self.nit)]
         if self.witness is not None:
             parts += self.witness.text(lang).splitlines()
-        if self.certificate is not None:
+        if self.certificate is not None and how != "nothing":
             parts += [
                 f"x = {np.array2string(self.x, precision=9, threshold=12)}",
                 *self.certificate.text(lang).splitlines(),
@@ -191,7 +193,8 @@ def quadratic(
 
     Multipliers: L = f + lam'Ax + z'x, so Px + q + A'lam + z = 0; lam_i >= 0 where u_i is active, <= 0 where l_i is.
     `solver`: by default HiGHS for linear programs, else PIQP; where the certificate fails, the next one is tried.
-    `polished`: solve the equations of the active set (True), never (False), or where the certificate fails (None).
+    `polished`: solve the equations of the active set (True), never (False); by default where the certificate fails,
+    and for up to 64 variables and rows also where interior iterates leave open what is active.
     Returns `QuadraticOptimum`. "optimal" means that the five residuals of `QuadraticCertificate`, recomputed from the
     data, are at most `tolerance` (scaled as it says): a bound up to the rounding of their own evaluation.
     Infeasible, unbounded and non-convex programs come back with a verified witness instead of an x.
@@ -277,7 +280,7 @@ def _certified(
     sheet = certificate(program, answer.x, answer.y, tolerance)
     if not sheet.certified:
         sheet = repair(program, sheet)
-    if polished or (polished is None and not sheet.certified):
+    if polished or (polished is None and (not sheet.certified or (program.n + program.m <= SMALL and sheet.blurred))):
         smooth = polish(program, sheet)
         return smooth, name if smooth is sheet else f"{name}+polish"
     return sheet, name

@@ -33,7 +33,8 @@ class Sensitivity(Result):
     Zero where the constraint is not active.
     value_in_parameter, shape (k,), x_in_parameter, (n, k), multipliers_in_parameter, (m, k): None without parameter.
     range_constraints, (m, 2), range_bounds, (n, 2): by how much a side may move down and up until, to first order,
-    another constraint becomes active or an active one lets go: an estimate of how far the slopes hold.
+    another constraint becomes active or an active one lets go: an estimate of how far the slopes hold. Where a
+    constraint is not active: how far its upper side may come down and its lower side up until it is.
     """
 
     certificate: Certificate

@@ -1,14 +1,15 @@
 """Slater's condition: is there a point of the box at which every inequality holds strictly?
 
 Where there is one and the problem is convex, the duality gap is zero and multipliers exist (M. Slater, "Lagrange
-multipliers revisited", 1950; S. Boyd, L. Vandenberghe, "Convex optimization", 2004, section 5.2.3). Where there is none,
-and the rows are convex, some mu >= 0 with sum 1 (and nu for equalities and bounds) has sum mu_i g_i + sum nu_j h_j >= 0 for all x:
-such multipliers of a sum of rows refute it.
+multipliers revisited", 1950; S. Boyd, L. Vandenberghe, "Convex optimization", 2004, section 5.2.3). Where there is
+none, and the rows are convex, some mu >= 0 with sum 1 (and nu for equalities and bounds) has
+sum mu_i g_i + sum nu_j h_j >= 0 for all x: such multipliers refute it.
 """
 
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 from scipy.optimize import minimize as local
 from scipy.optimize import nnls
 
-from ..errors import CauchyError
+from ..errors import CauchyError, ShapeError
 from ..graph import Graph
 from ..messages import say
 from ..proof import Proof, Result, Verdict
@@ -36,9 +37,9 @@ DENOMINATOR = 10_000
 class Slater(Result):
     """PROVED by `point`, REFUTED by `multipliers`, or UNDECIDED.
 
-    `point`: every inequality holds strictly there, by at least `margin`, and equalities exactly. `refined`: that is so of
-    the inequalities that are not affine, which is enough; affine ones hold. `multipliers`: a sum of the rows
-    and bounds with these signs (upper sides >= 0, lower sides <= 0) is nowhere negative, so not all can be strict.
+    `point`: every inequality holds strictly there, by at least `margin`, and equalities exactly. `refined`: that is so
+    of the inequalities that are not affine, which is enough; affine ones hold. `multipliers`: the rows and bounds
+    weighted by these (upper sides >= 0, lower sides <= 0) have a sum that is nowhere negative.
     """
 
     point: np.ndarray | None
@@ -91,12 +92,14 @@ def slater(p: Problem) -> Slater:
     >>> slater(problem(lambda x: x, 1.0, subject_to=(lambda x: x**2, None, 0))).verdict
     <Verdict.REFUTED: 'refuted'>
     """
+    if not isinstance(p, Problem):
+        raise ShapeError(f"slater: a {type(p).__name__} came; wanted a problem", fix="problem(f, x0, subject_to=...)")
     with np.errstate(all="ignore"):
         return _Phase(p).decide()
 
 
 class _Phase:
-    """Phase one: maximize s subject to g_i(x) + s <= 0 for strict i, g_i(x) <= 0 for the others, h(x) = 0, x in the box."""
+    """Phase one: maximize s with g_i(x) + s <= 0 for strict i, g_i(x) <= 0 for the others, h(x) = 0, x in the box."""
 
     def __init__(self, p: Problem) -> None:
         self.p, self.sides = p, Sides.of(p)
@@ -278,7 +281,5 @@ class _Phase:
 def _at(q: Polynomial, x: list[Fraction]) -> Fraction:
     out = Fraction(0)
     for k, v in q.terms.items():
-        for i in k:
-            v = v * x[i]
-        out += v
+        out += math.prod((x[i] for i in k), start=v)
     return out

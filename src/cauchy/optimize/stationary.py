@@ -56,9 +56,11 @@ class Formulas:
 
         self.x = sp.symbols(f"x_0:{problem.n}", real=True) if problem.n > 1 else sp.symbols("x,", real=True)
         shown = np.array(self.x, dtype=object)
-        self.f = trace(problem.f, x).sympy([shown])
-        found = [] if problem.c is None else np.ravel(trace(problem.c, x).sympy([shown])).tolist()
-        self.rows = [*found, *self.x]
+        graphs = [trace(part, x) for part in (problem.f, problem.c) if part is not None]
+        if any(g.guards for g in graphs):
+            raise CauchyError("the formula is another one elsewhere: the function decides by `if`")
+        self.f, *rows = (g.sympy([shown]) for g in graphs)
+        self.rows = [*(e for row in rows for e in np.ravel(row)), *self.x]
 
     def stationary(self, rows: Sequence[int], sides: Sequence[Any]) -> tuple[list[Any], list[Any], Any]:
         """Equations in x and the multipliers of these rows, held at these sides; the unknowns; the Lagrangian."""
@@ -69,6 +71,15 @@ class Formulas:
         held = [self.rows[i] - _decimal(side) for i, side in zip(rows, sides, strict=True)]
         L = self.f + sum((m * h for m, h in zip(lam, held, strict=True)), sp.Integer(0))
         return [*(sp.diff(L, v) for v in self.x), *held], [*self.x, *lam], L
+
+    def linear(self, rows: Sequence[int]) -> list[list[Fraction]] | None:
+        """The gradients of these rows, if they are constant and rational."""
+        import sympy as sp
+
+        found: list[list[Any]] = [[sp.diff(self.rows[i], v) for v in self.x] for i in rows]
+        if not all(d.is_Rational for row in found for d in row):
+            return None
+        return [[Fraction(int(d.p), int(d.q)) for d in row] for row in found]
 
     def polynomials(self, equations: Sequence[Any], unknowns: Sequence[Any]) -> list[Polynomial] | None:
         """The equations as polynomials over the rationals, or None."""

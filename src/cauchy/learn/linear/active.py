@@ -13,11 +13,15 @@ falls: it is piecewise linear in l1, and its kinks are computed (Osborne et al.;
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from scipy.linalg import blas, lapack
+from scipy import linalg as sl
 
 from .design import EPS, Design
 
+BLAS: Any = sl.blas  # made at run time: unknown to type checkers
+LAPACK: Any = sl.lapack
 PATIENCE = 12  # steps before the path is followed
 FULL_GRAM = 1000  # features up to which A'A is formed even if there are fewer samples
 
@@ -65,14 +69,14 @@ class Factor:
 
     def half(self, right: np.ndarray, transposed: bool = True) -> np.ndarray:
         """U'^-1 right, or U^-1 right."""
-        return blas.dtpsv(len(self), self.packed, right, trans=int(transposed)) if len(self) else right
+        return BLAS.dtpsv(len(self), self.packed, right, trans=int(transposed)) if len(self) else right
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         return self.half(self.half(right), transposed=False)
 
     def curvature(self, d: np.ndarray) -> float:
         """d' (A'A + l2 I) d."""
-        half = blas.dtpmv(len(self), self.packed, d) if len(self) else d
+        half = BLAS.dtpmv(len(self), self.packed, d) if len(self) else d
         return float(half @ half)
 
     def append(self, new: np.ndarray) -> np.ndarray:
@@ -85,7 +89,7 @@ class Factor:
         size = np.diagonal(corner).copy()
         cross = np.array([self.half(row) for row in self.gram.block(new, self.order)])
         corner -= cross @ cross.T
-        root, info = lapack.dpotrf(corner, lower=1, clean=1)
+        root, info = LAPACK.dpotrf(corner, lower=1, clean=1)
         if info or (np.diagonal(root) ** 2 <= 64 * (k + m) * EPS * size).any():
             if m == 1:
                 return new
@@ -143,6 +147,7 @@ class Solver:
         self.trail: list[tuple[float, int]] = []  # F and the number of active columns, step by step
         self.factor = Factor(self.gram, 0.0)
         self.l1 = np.inf  # the penalty that w is the minimizer for
+        self.rate: np.ndarray | None = None  # dc/dl1 on the last stretch of the path
         if start is not None and start.any():
             self._rebuild(start, np.flatnonzero(start), 0.0)
             self.l1 = -np.inf  # none
@@ -157,19 +162,21 @@ class Solver:
 
     def minimize(self, l1: float, l2: float, most: int) -> int:
         """Move to the minimum of F; the number of steps. Stops after `most`: the duality gap tells how far off."""
-        begin, order = (self.l1, self.w), self.factor.order
+        begin, order, c = (self.l1, self.w.copy()), self.factor.order, self.c
         if l2 != self.factor.l2:
-            begin = (np.inf, np.zeros_like(self.w))
+            begin, self.rate = (np.inf, np.zeros_like(self.w)), None
             self._rebuild(self.w, order, l2)
-        steps = self._descend(l1, l2, min(most, PATIENCE))
-        if steps == PATIENCE < most and l1 > 0:
+        steps, done = self._descend(l1, l2, min(most, PATIENCE))
+        if not done and steps < most and l1 > 0:
             if l2 == 0 and begin[0] >= l1:
                 self._rebuild(begin[1], order, l2)
             else:
                 begin = (np.inf, np.zeros_like(self.w))
                 self._rebuild(begin[1], order[:0], l2)
             steps += self._follow(begin[0], l1, most - steps)
-            steps += self._descend(l1, l2, most - steps)
+            steps += self._descend(l1, l2, most - steps)[0]
+        straight = l2 == self.factor.l2 and l1 < begin[0] < np.inf
+        self.rate = (self.c - c) / (l1 - begin[0]) if straight else None
         self.l1 = l1
         return steps
 
@@ -228,7 +235,8 @@ class Solver:
                 g = self.c - self.factor.l2 * self.w
         return most
 
-    def _descend(self, l1: float, l2: float, most: int) -> int:
+    def _descend(self, l1: float, l2: float, most: int) -> tuple[int, bool]:
+        """Steps that lower F; their number, and whether they ended where the optimality conditions hold."""
         slack = self.problem.slack(self.w) / 64  # roundings as they come, not at their worst
         shut = np.zeros(len(self.w), bool)  # dependent columns that no step lets in
         for step in range(most):
@@ -241,16 +249,22 @@ class Solver:
             settled = not (np.abs(g[active] - l1 * np.sign(self.w[active])) > slack[active]).any()
             self._note(l1, l2)
             if settled and not len(new):
-                return step
-            if self._step(g, new if settled else new[:0], l1):
+                return step, True
+            if not settled:  # who comes in shows once those there have moved; on a path, before
+                new = new[:0]
+                if step == 0 and self.rate is not None:
+                    ahead = g + self.rate * (l1 - self.l1)
+                    ahead[active] = 0.0
+                    new = np.flatnonzero((ahead if self.positive else np.abs(ahead)) > l1)
+            if self._step(g, new, l1):
                 continue
             if not settled:
-                return step  # nothing but rounding is left of the slope
+                return step, False  # nothing but rounding is left of the slope
             # alone, the worst either makes F fall or depends on the columns there
             worst = int(np.argmax(excess))
             if not self._step(g, np.array([worst]), l1) and not self._swap(g, worst, l1):
                 shut[worst] = True
-        return most
+        return most, False
 
     def _step(self, g: np.ndarray, new: np.ndarray, l1: float) -> bool:
         """Towards the minimum on the support and `new`, whose signs are those of g; did F fall?"""
@@ -266,9 +280,12 @@ class Solver:
                 break
             new = every[k:][right]  # those that would leave with the wrong sign stay out
             self.factor.order = every[:k]
-        bend = self.factor.curvature(d)
-        t = best_step(start, d, -float(g[every] @ d), bend, l1, last=1.0, positive=self.positive)
-        if t == 0.0:
+        t, slope = 1.0, l1 * float(theta @ d) - float(g[every] @ d)
+        if (start * (start + d) < 0).any():
+            t = best_step(
+                start, d, -float(g[every] @ d), self.factor.curvature(d), l1, last=1.0, positive=self.positive
+            )
+        if t == 0.0 or not slope < 0:  # on one orthant F is a quadratic, and d leads to its minimum
             self.factor.order = every[:k]
             return False
         self._go(every, start, d, t)

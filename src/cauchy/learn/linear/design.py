@@ -80,6 +80,13 @@ class Design:
     def dense(self) -> np.ndarray:
         return self.columns(np.arange(self.shape[1])) if sparse.issparse(self.a) else self.a
 
+    def offset(self, w: np.ndarray) -> np.ndarray:
+        """(k,): what a better intercept would take off |b - A w|², rounding included; a bound."""
+        n, p = self.shape
+        length = float(np.linalg.norm(self.root))
+        hidden = rounding(2 * (n + p + 8)) * length * (self.b_norm + self.norms @ np.abs(w))
+        return ((np.abs(self.root @ (self.b - self.times(w))) + hidden) / length) ** 2
+
     def slack(self, w: np.ndarray) -> np.ndarray:
         """(p,) or (p, k): how far A'(b - A w) as computed here may be off by rounding; proven, and pessimistic."""
         n, p = self.shape

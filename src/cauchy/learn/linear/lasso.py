@@ -21,9 +21,9 @@ class ElasticNet(RegressorMixin, LinearModel):
     """Least squares with penalties |w|_1 and |w|²: the objective and the parameters are scikit-learn's.
 
     Minimizes |y - X w - b|²/(2 n) + alpha l1_ratio |w|_1 + alpha (1 - l1_ratio) |w|²/2; sample weights count relative
-    to their mean. X (n, p) dense or sparse, y (n,) or (n, k): each column of y is a problem of its own. Solved by active
-    sets, to rounding; `certificate_` holds the duality gap, rounding included (a bound: PROVED if at most tol times
-    the objective at w = 0). `tol` is for the certificate; there is no other stopping rule but `max_iter`, a
+    to their mean. X (n, p) dense or sparse, y (n,) or (n, k): each column of y is a problem of its own. Solved by
+    active sets, to rounding; `certificate_` holds the duality gap, rounding included (a bound: PROVED if at most tol
+    times the objective at w = 0). `tol` is for the certificate; there is no other stopping rule but `max_iter`, a
     ConvergenceWarning where it ends the search.
 
     With `warm_start` the search starts at the last `coef_`; with `positive` all coefficients are >= 0. What

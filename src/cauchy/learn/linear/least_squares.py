@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from scipy import linalg, optimize, sparse
+from scipy import linalg as sl
+from scipy import optimize, sparse
 
 from ...errors import DomainError
 from ...linear import RankError, lstsq
@@ -19,6 +20,7 @@ from ..base import Certificate, ConvergenceWarning, History, RegressorMixin, dat
 from .design import EPS, Design, design, rounding
 from .model import LinearModel
 
+LAPACK: Any = sl.lapack  # made at run time: unknown to type checkers
 DIRECT = 4000  # unknowns up to which a matrix of their number squared is factored
 REFINED = 200_000  # entries of X up to which `cauchy.linear.lstsq` proves the digits of every coefficient
 SMALL = 1e-8  # of the objective at w = 0: a gap up to that is called optimal
@@ -48,7 +50,7 @@ def refine(
 
 
 def iterate(problem: Design, alpha: np.ndarray, tol: float, most: int | None) -> tuple[np.ndarray, int]:
-    """(w, iterations): LSMR for each target (Fong, Saunders 2011), the columns at length 1 where nothing is penalized."""
+    """(w, iterations): LSMR for each target (Fong, Saunders 2011), columns at length 1 where nothing is penalized."""
     n, p = problem.shape
     found, rounds = np.empty((p, problem.b.shape[1])), 0
     for k, penalty in enumerate(np.broadcast_to(alpha, found.shape[1])):
@@ -112,7 +114,7 @@ class LinearRegression(RegressorMixin, LinearModel):
         y = y.astype(np.float64, copy=False)
         weights = None if sample_weight is None else sample_weights(self, sample_weight, X)
         problem = design(X, y.reshape(len(y), -1), weights, intercept=bool(self.fit_intercept))
-        proof, residuals, estimates, gap = None, {}, {}, math.nan
+        proof, residuals, estimates, gap, intercept = None, {}, {}, math.nan, None
         if self.positive:
             w = np.column_stack([optimize.nnls(problem.a, b)[0] for b in problem.b.T])
             g = problem.transpose(problem.b - problem.times(w))
@@ -144,6 +146,7 @@ class LinearRegression(RegressorMixin, LinearModel):
                 gap = float(np.max(np.sum((np.abs(inverse.T @ g) + worst) ** 2, axis=0), initial=0.0))
                 shaky = estimates["condition"] * math.sqrt(p) * rounding(len(y) + p) > 0.05
                 gap *= 1.25  # R is the factor of a matrix that is a little off
+                gap += float(np.max(problem.offset(w))) if self.fit_intercept else 0.0
                 statement = say("learn.linear_squares", gap=f"{gap:.2g}")
                 if exact is not None:
                     statement = say("learn.linear_coefficients_proven", error=f"{residuals['coefficient_error']:.2g}")
@@ -152,7 +155,7 @@ class LinearRegression(RegressorMixin, LinearModel):
                 else:
                     statement = say("learn.linear_near_dependent", condition=f"{estimates['condition']:.2g}")
                     gap = math.nan
-        self._settle(w[:, 0] if y.ndim == 1 else w.T, problem)
+        self._settle(w[:, 0] if y.ndim == 1 else w.T, problem, intercept)
         r = problem.b - problem.times(w)
         squares = np.sum(r * r, axis=0)
         scale = np.linalg.norm(problem.norms) * np.sqrt(squares.max(initial=0.0))
@@ -171,19 +174,19 @@ class LinearRegression(RegressorMixin, LinearModel):
         n, p = problem.shape
         lengths = np.sqrt(np.einsum("ij,ij->j", problem.a, problem.a))
         scale = np.where(lengths > 0, lengths, 1.0)
-        r = np.linalg.qr(problem.a / scale, mode="r")
-        self.singular_ = linalg.svdvals(r) if r.size else np.zeros(0)
+        r = np.asarray(np.linalg.qr(problem.a / scale, mode="r"))
+        self.singular_ = np.asarray(sl.svdvals(r)) if r.size else np.zeros(0)
         cut = max(n, p) * EPS * self.singular_.max(initial=0.0)
         self.rank_ = int(np.sum(self.singular_ > cut))
         if self.rank_ < p:
-            u, s, vt = linalg.svd(problem.a, full_matrices=False)
+            u, s, vt = sl.svd(problem.a, full_matrices=False)
             kept = s > max(n, p) * EPS * s.max(initial=0.0)
-            self.rank_ = int(kept.sum())
+            self.rank_ = min(int(kept.sum()), self.rank_)
             inverse = vt[kept].T / s[kept]
             solve = lambda g: inverse @ (inverse.T @ g)
             w, g, steps = refine(problem, solve, np.zeros(1), inverse @ (u[:, kept].T @ problem.b))
             return w, g, steps, None
-        inverse = linalg.solve_triangular(r, np.eye(p)) / scale[:, None]
+        inverse = sl.solve_triangular(r, np.eye(p)) / scale[:, None]
         solve = lambda g: inverse @ (inverse.T @ g)
         return *refine(problem, solve, np.zeros(1), solve(problem.transpose(problem.b))), inverse
 
@@ -307,17 +310,17 @@ def _factored(problem: Design, alpha: np.ndarray) -> tuple[np.ndarray, list[floa
         mine = each == value
         part = problem.part(mine)
         shifted = square + value * np.eye(len(square))
-        lower, info = linalg.lapack.dpotrf(shifted, lower=1)
+        lower, info = LAPACK.dpotrf(shifted, lower=1)
         if info or value < 1e-12 * np.trace(square):  # alpha is close to the rounding of A'A: QR keeps it
             r = np.linalg.qr(np.vstack([part.dense(), math.sqrt(value) * np.eye(p)]), mode="r")
-            solve = lambda g, r=r: linalg.cho_solve((r, False), g)
+            solve = lambda g, r=r: sl.cho_solve((r, False), g)
             start = solve(part.transpose(part.b))
         elif outer is None:
-            solve = lambda g, f=(lower, True): linalg.cho_solve(f, g)
+            solve = lambda g, f=(lower, True): sl.cho_solve(f, g)
             start = solve(part.transpose(part.b))
         else:  # (A'A + a I)⁻¹ = (I - A'(AA' + a I)⁻¹A)/a
-            solve = lambda g, f=(lower, True), a=value: (g - outer.T @ linalg.cho_solve(f, outer @ g)) / a
-            start = outer.T @ linalg.cho_solve((lower, True), part.b)
+            solve = lambda g, f=(lower, True), a=value: (g - outer.T @ sl.cho_solve(f, outer @ g)) / a
+            start = outer.T @ sl.cho_solve((lower, True), part.b)
         w[:, mine], _, found = refine(part, solve, np.array([value]), start)
         steps = max(steps, found, key=len)
     return w, steps

@@ -37,6 +37,19 @@ if TYPE_CHECKING:
 SMALL = 1e-8  # of the objective: a gap up to that is called optimal
 
 
+def _labels(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sorted classes (K,) and the index of each sample's class (n,)."""
+    if y.dtype.kind in "iu" and y.ndim == 1 and len(y) and int(y.max()) - int(y.min()) < 1000:  # without sorting
+        lowest = y.min()
+        there = np.bincount(y - lowest) > 0
+        return np.flatnonzero(there).astype(y.dtype) + lowest, (np.cumsum(there) - 1)[y - lowest]
+    try:
+        check_classification_targets(y)
+    except ValueError as e:
+        raise DomainError(f"LogisticRegression: {e}") from e
+    return np.unique(y, return_inverse=True)
+
+
 class LogisticRegression(ClassifierMixin, Estimator):
     """Logistic regression, binary and multinomial: minimizes C sum weights loss(y, X w + b) + |w|²/2.
 
@@ -96,17 +109,13 @@ class LogisticRegression(ClassifierMixin, Estimator):
         one_of(self, "penalty", "l2", None)
         for name in ("fit_intercept", "warm_start"):
             one_of(self, name, True, False)
-        X, y = data(self, X, y, accept_sparse="csr")
-        try:
-            check_classification_targets(y)
-        except ValueError as e:
-            raise DomainError(f"LogisticRegression: {e}") from e
+        X, y = data(self, X, y, accept_sparse="csr", order="C")
         weights = sample_weights(self, sample_weight, X)
-        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.classes_, codes = _labels(y)
         K = len(self.classes_)
         if K < 2:
             raise DomainError(
-                f"LogisticRegression: y holds one class only, {self.classes_[0]!r}",
+                f"LogisticRegression: y holds one class only, {self.classes_.tolist()[0]!r}",
                 why="without a second class there is nothing to separate",
             )
         c = class_weights(self, self.class_weight, y, weights)
@@ -116,7 +125,7 @@ class LogisticRegression(ClassifierMixin, Estimator):
         counts = np.bincount(codes, weights=c, minlength=K)
         if (counts == 0).any():
             raise DomainError(
-                f"LogisticRegression: the class {self.classes_[np.argmin(counts)]!r} has samples of weight zero only"
+                f"LogisticRegression: the class {self.classes_.tolist()[np.argmin(counts)]!r} has samples of weight zero only"
             )
         free = self.penalty is None or math.isinf(C)
         if not free:
@@ -128,14 +137,15 @@ class LogisticRegression(ClassifierMixin, Estimator):
             raise separable(X, codes, self._rows(problem, now.v))
         largest = problem.largest()
         gap, method = gap_by_duality(problem, now, largest), "linear_duality"
+        local = lambda near: (gap_by_curvature(problem, now, near, largest), "linear_self_concordant")
+        if gap > SMALL * now.value:
+            gap, method = min((gap, method), local(trail.curved))
         if SMALL * now.value < gap < math.inf and trail.converged and len(trail.value) < most:  # the value is small
             now, more = minimize(problem, now.v, 1e-4 * goal, most - len(trail.value))
             trail = trail.then(more)
-            gap = gap_by_duality(problem, now, largest)
-        if gap > SMALL * now.value and problem.explicit:
-            now = now if now.hessian is not None else problem.at(now.v, hessian=True)
-            local = gap_by_curvature(problem, now, largest)
-            gap, method = min((gap, method), (local, "linear_self_concordant"))
+            gap, method = min((gap_by_duality(problem, now, largest), "linear_duality"), local(trail.curved))
+        if gap > SMALL * now.value and problem.explicit and now.hessian is None:
+            gap, method = min((gap, method), local(problem.at(now.v, hessian=True)))
         if free and not math.isfinite(gap):
             found = search(X, codes, K, intercept=bool(self.fit_intercept))
             if found is not None:
@@ -147,7 +157,7 @@ class LogisticRegression(ClassifierMixin, Estimator):
         proved = gap <= SMALL * now.value
         gap = gap if math.isfinite(gap) else math.nan
         self.certificate_ = Certificate(
-            statement=say("learn.linear_gap", gap=f"{gap:.2g}") if gap == gap else say("learn.linear_no_gap"),
+            statement=say("learn.linear_gap", gap=f"{gap:.2g}") if math.isfinite(gap) else say("learn.linear_no_gap"),
             primal=now.value, dual=now.value - gap, gap=gap,
             residuals={"gradient": trail.gradient[-1] / float(c.sum())},
             verdict=Verdict.PROVED if proved else Verdict.UNDECIDED,

@@ -23,9 +23,10 @@ class LinearModel(Estimator):
     coef_: np.ndarray
     intercept_: Any
 
-    def _settle(self, coef: np.ndarray, problem: Design) -> None:
+    def _settle(self, coef: np.ndarray, problem: Design, intercept: float | None = None) -> None:
         self.coef_ = np.ascontiguousarray(coef)
-        self.intercept_ = (problem.y_mean - coef @ problem.x_mean)[()]
+        y_mean = problem.y_mean[0] if coef.ndim == 1 and problem.y_mean.ndim else problem.y_mean
+        self.intercept_ = (y_mean - coef @ problem.x_mean)[()] if intercept is None else np.float64(intercept)
 
     def predict(self, X: Any) -> np.ndarray:
         """X w + b: (n,) or (n, k) for X (n, p), dense or sparse."""

@@ -13,8 +13,8 @@ from ...errors import DomainError
 class Separable(DomainError):
     """No maximum likelihood estimate exists; `direction` is the witness.
 
-    `direction` (K, p + 1), one row for each class (the last entry its intercept), or (1, p + 1) for two classes, the row
-    of the second: along it every sample's own class gains on every other, or stays, so the likelihood grows for
+    `direction` (K, p + 1), one row for each class (the last entry its intercept), or (1, p + 1) for two classes, the
+    row of the second: along it every sample's own class gains on every other, or stays, so the likelihood grows for
     ever. `margin`: the least gain of a sample (> 0: complete separation; 0 up to rounding: quasi-complete).
     """
 
@@ -55,7 +55,7 @@ def search(X: Any, codes: np.ndarray, classes: int, *, intercept: bool) -> Separ
     None if there is none: then the maximum likelihood estimate exists (both to the tolerance 1e-7 of the solver).
     """
     n, p = X.shape
-    whole = sparse.hstack([sparse.csr_matrix(X), np.full((n, 1), float(intercept))], format="csr")
+    whole: Any = sparse.hstack([sparse.csr_matrix(X), np.full((n, 1), float(intercept))], format="csr")
     q, pairs = p + 1, []
     if classes == 2:
         pairs.append(sparse.diags(np.where(codes == 1, 1.0, -1.0)) @ whole)

@@ -33,11 +33,13 @@ class Logistic:
     """The objective for X (n, p), codes (n,) of classes 0 .. K-1, weights c (n,)."""
 
     def __init__(self, X: Any, codes: np.ndarray, classes: int, c: np.ndarray, l2: float, *, intercept: bool) -> None:
-        self.X, self.codes, self.c, self.l2, self.intercept = X, codes, c, l2, intercept
+        self.X, self.codes, self.l2, self.intercept = X, codes, l2, intercept
+        self.c = c.astype(X.dtype, copy=False)  # float32 data are computed with in float32, up to the sums of chunks
+        self.eps = float(np.finfo(X.dtype).eps)
         self.n, self.p = X.shape
         self.q = self.p + intercept
         self.kinds, self.m = classes, 1 if classes == 2 else classes
-        self.signs = np.where(codes == 1, 1.0, -1.0) if self.m == 1 else np.zeros(0)
+        self.signs = np.where(codes == 1, X.dtype.type(1), X.dtype.type(-1)) if self.m == 1 else np.zeros(0)
         self.even = bool((c == c[0]).all())  # one weight for all
         self.penalty = np.full((self.q, 1), l2)
         self.penalty[self.p :] = 0.0
@@ -46,12 +48,19 @@ class Logistic:
         self.step = self.n if self.sparse else max(256, min(CHUNK, CHUNK * 50 // max(self.p, 1)))
 
     def rows(self, some: np.ndarray) -> Logistic:
-        """The objective of some of the samples, weighted up to the total of all."""
+        """The objective of some of the samples in float32, weighted up to the total of all."""
         part = self.c[some]
         scale = self.c.sum() / part.sum()
-        return Logistic(self.X[some], self.codes[some], self.kinds, part * scale, self.l2, intercept=self.intercept)
+        X = self.X[some].astype(np.float32)
+        return Logistic(X, self.codes[some], self.kinds, part * scale, self.l2, intercept=self.intercept)
+
+    def single(self) -> Logistic:
+        """The objective in float32: good to a few units in the seventh digit, in half the time."""
+        X = self.X.astype(np.float32)
+        return Logistic(X, self.codes, self.kinds, self.c, self.l2, intercept=self.intercept)
 
     def margins(self, v: np.ndarray, part: Any) -> np.ndarray:
+        v = v.astype(part.dtype, copy=False)
         z = part @ v[: self.p]
         if self.intercept:
             z += v[self.p]
@@ -80,7 +89,7 @@ class Logistic:
         np.exp(np.negative(e, out=e), out=e)
         one = e + 1.0
         if self.even:
-            value = c[0] * (sum_of_logs(one, e) - np.minimum(margin, 0.0).sum())
+            value = float(c[0]) * (sum_of_logs(one, e) - float(np.minimum(margin, 0.0).sum()))
         else:
             value = c @ (np.log1p(e) - np.minimum(margin, 0.0))
         np.divide(1.0, one, out=one)
@@ -132,9 +141,9 @@ class Logistic:
             block[:p, :p] = (part.T @ part.multiply(d[:, None])).toarray()
         elif k == l:  # a product of a matrix with its own transpose costs half
             scaled = part * np.sqrt(np.maximum(d, 0.0))[:, None]
-            np.matmul(scaled.T, scaled, out=block[:p, :p])
+            block[:p, :p] = scaled.T @ scaled
         else:
-            np.matmul(part.T, part * d[:, None], out=block[:p, :p])
+            block[:p, :p] = part.T @ (part * d[:, None])
         if self.intercept:
             block[p, :p] = block[:p, p] = part.T @ d
             block[p, p] = total

@@ -195,7 +195,10 @@ class Network(Estimator):
         batches = -(-rows // batch)
         shuffle = bool(me.shuffle) and batches > 1
         chunk = training.chunk_of(batches, batch, longest, shuffle=shuffle)
-        return training.Plan(net, rule, batch, batches, shuffle, me.alpha > 0, me.l1 > 0, me.learning_rate, held, chunk)
+        constants = tuple((name, float(getattr(me, name))) for name in update.CONSTANTS.get(rule, ()))
+        return training.Plan(
+            net, rule, batch, batches, shuffle, me.alpha > 0, me.l1 > 0, me.learning_rate, held, chunk, constants
+        )
 
     def _native(self, plan: training.Plan, longest: int) -> bool:
         me: Any = self

@@ -41,10 +41,11 @@ def adam(theta: Any, slots: Any, g: Any, rate: Any, h: Any) -> Any:
     """Algorithm 1 of Kingma & Ba (2015): theta - rate m^ / (sqrt(s^) + eps), with the bias-corrected m^ and s^."""
     m, s, t = slots
     t = t + 1.0
-    # m^ / (sqrt(s^) + eps) with the corrections taken out of the vectors: c m / ((1 - b1^t) (sqrt(s) + c eps))
-    c = np.sqrt(1 - h["beta_2"] ** t)
-    scale = (rate * c / (1 - h["beta_1"] ** t)).astype(theta.dtype)
-    b1, b2, eps = (x.astype(theta.dtype) for x in (h["beta_1"], h["beta_2"], h["epsilon"] * c))
+    # with s^ = (second sqrt(s))^2, the corrections come out of the vectors: two numbers instead of three divisions each
+    first, second = 1 - h["beta_1"] ** t, 1 / np.sqrt(1 - h["beta_2"] ** t)
+    scale = rate.astype(theta.dtype) / (first * second).astype(theta.dtype)
+    eps = h["epsilon"].astype(theta.dtype) / second.astype(theta.dtype)
+    b1, b2 = h["beta_1"].astype(theta.dtype), h["beta_2"].astype(theta.dtype)
     m = b1 * m + (1 - b1) * g
     s = b2 * s + (1 - b2) * g * g
     return theta - scale * m / (np.sqrt(s) + eps), (m, s, t)
@@ -56,6 +57,13 @@ RULES: dict[str, Callable[..., Any]] = {
     "nesterov": nesterov,
     "rmsprop": rmsprop,
     "adam": adam,
+}
+# the entries of h that each reads
+CONSTANTS: dict[str, tuple[str, ...]] = {
+    "momentum": ("momentum",),
+    "nesterov": ("momentum",),
+    "rmsprop": ("rho", "epsilon"),
+    "adam": ("beta_1", "beta_2", "epsilon"),
 }
 
 

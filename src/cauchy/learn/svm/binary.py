@@ -11,8 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg import LinAlgError, lstsq
-from scipy.linalg.lapack import dpstrf
+from scipy.linalg import LinAlgError, get_lapack_funcs
 
 from ...errors import DomainError
 from ...proof import Proof, Verdict
@@ -40,7 +39,7 @@ class NotSeparable(DomainError):
             named = [f"{weights[i]:.4g} of sample {i}" for i in of[np.argsort(-weights[of])][:4]]
             parts.append(" + ".join(named) + (" + ..." if len(of) > 4 else ""))
         super().__init__(
-            "C=inf: the classes cannot be separated",
+            "C=inf: the classes cannot be separated, as far as doubles can tell",
             why=f"a weighted mean of one class is one of the other: {parts[0]} = {parts[1]}"
             f" (they differ by {distance:.1e}, the data by {scale:.1e})",
             fix="a finite C allows errors at a price; a kernel separates more",
@@ -85,10 +84,7 @@ class Problem:
         if self.intercept:
             plus, minus = float(a[self.y > 0].sum()), float(a[self.y < 0].sum())
             least = min(plus, minus)
-            if least > 0:
-                a = a * np.where(self.y > 0, least / plus, least / minus)
-            else:
-                a = np.zeros_like(a)
+            a = a * np.where(self.y > 0, least / plus, least / minus) if least > 0 else np.zeros_like(a)
         return a * self.y
 
     def measured(self, beta: np.ndarray, tol: float, w: np.ndarray | None = None) -> Solution:
@@ -173,7 +169,8 @@ class Problem:
         peak = float(np.abs(self.kernel.diagonal(self.X)).max())
         if w is not None:  # w is the primal point as it stands; only the dual has an error in it
             d = len(w)
-            off_w = 1.01 * (1024 + m / 1024 + 4) * UNIT * np.asarray(abs(self.X).T @ a).ravel()
+            terms = m if sparse.issparse(self.X) else min(m, 1024) + m / 1024
+            off_w = 1.01 * (terms + 4) * UNIT * np.asarray(abs(self.X).T @ a).ravel()
             off_f = 1.01 * (d + 3) * UNIT * (math.sqrt(peak) * math.sqrt(quad) + float(np.abs(f).max()))
             off_quad = 2 * math.sqrt(quad) * float(np.linalg.norm(off_w)) + float(off_w @ off_w)
         else:
@@ -187,7 +184,7 @@ class Problem:
         if self.squared:
             felt = float(np.sum(self.c[near] * (2 * loss[near] + off_f))) * off_f
         if self.hard:
-            felt = 2 * off_f * quad
+            felt = 2 * (off_f + float(loss.max())) * quad
         sums = 64 * UNIT * (total + quad + (abs(primal) if math.isfinite(primal) else 0.0))
         # sum beta = 0 holds up to rounding; an optimal b lies where some point is on its margin
         unequal = abs(math.fsum(beta)) * (1 + math.sqrt(2 * peak * max(primal, 0.0))) if self.intercept else 0.0
@@ -256,7 +253,8 @@ class Problem:
         size = float(np.abs(np.diag(K)).max())
         if not np.allclose(K, K.T, rtol=1e-10, atol=1e-12 * size):
             return None
-        factor, pivots, rank, _ = dpstrf(K, tol=n * UNIT * size, lower=1)
+        (pstrf,) = get_lapack_funcs(("pstrf",), (K,))
+        factor, pivots, rank, _ = pstrf(K, tol=n * UNIT * size, lower=1)
         factor = np.tril(factor)[:, :rank]
         features = np.empty_like(factor)
         features[pivots - 1] = factor
@@ -325,10 +323,7 @@ class Problem:
         else:
             system, right = G @ G.T, off
         try:
-            if m <= F.shape[1]:
-                change = np.linalg.solve(system, right)
-            else:
-                change = lstsq(system, right, check_finite=False)[0]
+            change = np.linalg.solve(system, right) if m <= F.shape[1] else np.linalg.lstsq(system, right)[0]
         except LinAlgError:
             return None
         beta[free] += change[:m]
@@ -386,7 +381,9 @@ class Problem:
                 break
             beta, v = best.beta.copy(), y - (best.f - best.b)
         assert best is not None
-        best.history = History({k: np.array(x) for k, x in zip(("dual", "violation"), zip(*history, strict=True), strict=True)})
+        best.history = History(
+            {k: np.array(x) for k, x in zip(("dual", "violation"), zip(*history, strict=True), strict=True)}
+        )
         best.rounds = done
         return best
 

@@ -39,6 +39,7 @@ class _Machine(ClassifierMixin, Estimator):
     tol: float
     class_weight: Any
     classes_: np.ndarray
+    n_support_: np.ndarray
 
     def _sparse(self) -> Any:
         return False if getattr(self, "kernel", None) == "precomputed" else "csr"
@@ -48,7 +49,10 @@ class _Machine(ClassifierMixin, Estimator):
         number(self, "C", 0.0, open=True)
         number(self, "tol", 0.0, open=True)
         X, y = data(self, X, y, accept_sparse=self._sparse(), accept_large_sparse=False, **options)
-        check_classification_targets(y)
+        try:
+            check_classification_targets(y)
+        except ValueError as e:
+            raise DomainError(f"{type(self).__name__}: {e}") from e
         weights = sample_weights(self, sample_weight, X)
         self.classes_, codes = np.unique(y, return_inverse=True)
         weights = class_weights(self, self.class_weight, y, weights)
@@ -146,8 +150,8 @@ class LinearSVC(_Machine):
 
     Attributes: `coef_` (1 or classes, features), `intercept_`, `classes_`, `n_iter_`, `certificate_`, `history_`,
     and for each problem `certificates_`; `support_`, `support_vectors_`, `n_support_`, and the signed multipliers
-    `dual_coef_` (1 or classes, support points). Cost: one pass over the data makes a (d+1) x (d+1) system, some tens of such
-    passes over a few percent of the rows find the optimum.
+    `dual_coef_` (1 or classes, support points). Cost: some tens of (d+1) x (d+1) systems,
+    each made of a few percent of the rows.
     References: Ferris and Munson (2002); Keerthi and DeCoste (2005) for the squared hinge.
 
     >>> import numpy as np
@@ -350,11 +354,14 @@ class SVC(_Machine):
         problems, betas = [], []
         for i, j in combinations(range(k), 2):
             rows = np.flatnonzero((codes == i) | (codes == j))
-            # for two classes the second is positive, as everywhere in scikit-learn; for more, SVC's pairs are (i, j) -> i
+            # of two classes the second is positive, as everywhere in scikit-learn; of SVC's pairs (i, j) the first
             signs = np.where(codes[rows] == (j if k == 2 else i), 1.0, -1.0)
             part = G[np.ix_(rows, rows)] if kernel.name == "precomputed" else G if k == 2 else G[rows]
             found = self._solved(
-                Problem(kernel, part, signs, c[rows]), (self.classes_[i], self.classes_[j]), self.cache_size, self.max_iter
+                Problem(kernel, part, signs, c[rows]),
+                (self.classes_[i], self.classes_[j]),
+                self.cache_size,
+                self.max_iter,
             )
             problems.append(found)
             beta = np.zeros(len(order))

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DomainError, ShapeError
+from ...errors import CauchyError, DomainError, ShapeError
 from ...proof import Proof, Verdict
-from .margin import Margin, maximum_margin
+from .margin import Margin, maximum_margin, ready
 
 FEW = 16  # points, up to which the search for the active set needs no guess from doubles
 CHANGES = 200  # of the active set, at most
@@ -26,14 +26,13 @@ CHANGES = 200  # of the active set, at most
 def rationals(values: Any, name: str) -> list[Fraction]:
     """The numbers as fractions: doubles are binary fractions, texts like "2/3" and "0.1" are what they say."""
     values = list(values)
-    if all([type(v) is int or type(v) is Fraction for v in values]):
+    if all(type(v) is int or type(v) is Fraction for v in values):
         return values
     found = []
-    for v in values:
-        if isinstance(v, np.generic):
-            v = v.item()
+    for given in values:
+        v = given.item() if isinstance(given, np.generic) else given
         try:
-            found.append(Fraction(v) if isinstance(v, int | float | str | Fraction | Decimal) else Fraction(str(None)))
+            found.append(Fraction(v) if isinstance(v, int | float | str | Fraction | Decimal) else Fraction("none"))
         except (ValueError, OverflowError, ZeroDivisionError) as e:
             raise DomainError(f"{name}: {v!r} is no rational number", fix="integers, fractions or finite floats") from e
     return found
@@ -41,7 +40,7 @@ def rationals(values: Any, name: str) -> list[Fraction]:
 
 def integers(X: Sequence[Sequence[Any]], name: str = "X") -> tuple[list[list[int]], int]:
     """The rows as integers over one common denominator."""
-    if all([type(v) is int for row in X for v in row]):
+    if all(type(v) is int for row in X for v in row):
         return [list(row) for row in X], 1
     rows = [rationals(row, name) for row in X]
     scale = math.lcm(*(v.denominator for row in rows for v in row))
@@ -66,9 +65,7 @@ def solve_integers(A: list[list[int]]) -> tuple[list[int], int] | None:
             sign = -sign
         pivot, *row = rest[0]
         done.append((pivot, row))
-        rest = [
-            [(pivot * u - f * v) // before for u, v in zip(other, row, strict=True)] for f, *other in rest[1:]
-        ]
+        rest = [[(pivot * u - f * v) // before for u, v in zip(other, row, strict=True)] for f, *other in rest[1:]]
         before = pivot
     # from the last unknown up, all over the last pivot
     x: list[int] = []
@@ -80,7 +77,9 @@ def solve_integers(A: list[list[int]]) -> tuple[list[int], int] | None:
     return x, before
 
 
-def hard_margin(points: list[list[int]], signs: list[int], guess: Sequence[int], most: int = CHANGES) -> tuple[Any, ...] | None:
+def hard_margin(
+    points: list[list[int]], signs: list[int], guess: Sequence[int], most: int = CHANGES
+) -> tuple[Any, ...] | None:
     """w, b and the multipliers a of |w|^2/2 with w = sum a_i y_i x_i, all fractions; None where no active set is found.
 
     Starts from the set `guess`; then the most negative multiplier leaves or the most violated point enters.
@@ -121,16 +120,21 @@ def hard_margin(points: list[list[int]], signs: list[int], guess: Sequence[int],
 def widest(X: Any, y: Any) -> Margin:
     """`maximum_margin(X, y, exact=True)`."""
     rows, labels = [list(r) for r in _rows(X)], list(y)
-    if not rows or any([len(r) != len(rows[0]) for r in rows]) or not rows[0] or len(labels) != len(rows):
+    if not rows or any(len(r) != len(rows[0]) for r in rows) or not rows[0] or len(labels) != len(rows):
         raise ShapeError("maximum_margin: X must be (n, d) and y (n,), not empty")
     points, scale = integers(rows)
     values = rationals(labels, "y")
     low, high = min(values), max(values)
-    if low == high or any([v != low and v != high for v in values]):
-        raise DomainError(f"maximum_margin: two classes are separated, got {len(set(values))}: {sorted(set(values))[:5]}")
+    if low == high or any(v not in (low, high) for v in values):
+        raise DomainError(
+            f"maximum_margin: two classes are separated, got {len(set(values))}: {sorted(set(values))[:5]}"
+        )
     signs = [1 if v == high else -1 for v in values]
-    # few points: from the nearest pair of both classes on; else the active set of the solution in doubles
-    found = hard_margin(points, signs, _nearest(points, signs), 10) if len(points) <= FEW else None
+    # the active set of the solution in doubles; or, where that is not at hand within microseconds, of few points the
+    # nearest pair of both classes first, and then what it takes
+    found = None
+    if len(points) <= FEW and not ready(len(points), len(points[0])):
+        found = hard_margin(points, signs, _nearest(points, signs), 10)
     if found is None:
         found = _through_doubles(points, signs, scale)
     w, b, a, margins, D = found
@@ -162,25 +166,37 @@ def _nearest(points: list[list[int]], signs: list[int]) -> list[int]:
 
 def _through_doubles(points: list[list[int]], signs: list[int], scale: int) -> tuple[Any, ...]:
     size = max([max(map(abs, row)) for row in points]) or 1
-    scaled = np.array([[v / size for v in row] for row in points])  # division of integers rounds correctly, however large
+    scaled = np.array(
+        [[v / size for v in row] for row in points]
+    )  # division of integers rounds correctly, however large
     try:
         near = maximum_margin(scaled, np.array(signs, float))
     except DomainError as e:
         witness = getattr(e, "weights", None)
-        proof = None if witness is None else _apart(points, signs, witness)
+        if witness is None:
+            raise
+        proof = _apart(points, signs, witness)
         if proof is not None:
             e.add_note(f"proved in fractions: {proof}")
-        raise
+            raise
+        found = hard_margin(points, signs, [int(i) for i in np.flatnonzero(witness > 1e-9)])
+        if found is None:
+            raise _undecided(
+                "in doubles the classes touch, in fractions neither a line nor a common point was found"
+            ) from e
+        return found
     found = hard_margin(points, signs, near.support)
     if found is None:
         found = hard_margin(points, signs, _independent(scaled, np.array(signs, float), near))
     if found is None:
-        raise DomainError(
-            "maximum_margin: no active set was found in fractions",
-            why=f"in doubles the margin is {near.width * size / scale:.3g} wide, the data as large as {size / scale:.3g}",
-            fix="exact=False",
+        raise _undecided(
+            f"in doubles the margin is {near.width * size / scale:.3g} wide, data reach {size / scale:.3g}"
         )
     return found
+
+
+def _undecided(why: str) -> CauchyError:
+    return CauchyError("maximum_margin: no active set was found in fractions", why=why, fix="exact=False")
 
 
 _ZERO, _ONE = Fraction(0), Fraction(1)
@@ -226,7 +242,7 @@ def _apart(points: list[list[int]], signs: list[int], weights: np.ndarray) -> st
     if solved is None:
         return None
     exact = [Fraction(v, solved[1]) for v in solved[0]]
-    if min(exact) < 0 or any([sum(map(mul, row, exact)) != b for row, b in zip(equations, right, strict=True)]):
+    if min(exact) < 0 or any(sum(map(mul, row, exact)) != b for row, b in zip(equations, right, strict=True)):
         return None
     mean = lambda s: " + ".join([f"{v} of sample {i}" for i, v in zip(some, exact, strict=True) if v and signs[i] == s])
     return f"{mean(-1)} = {mean(1)}"

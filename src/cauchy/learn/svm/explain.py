@@ -5,18 +5,14 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from ...errors import DomainError, ShapeError
 from ...messages import say
 from ...proof import Proof, Result, Verdict
 from .margin import Margin, maximum_margin
-
-if TYPE_CHECKING:
-    from .estimators import SVC, LinearSVC
 
 NEAR = 1e-6  # of a margin: at most so far from 1 is on it
 MOST = 200  # points on the margin, up to which the ranges of their multipliers are computed
@@ -98,7 +94,7 @@ def _listed(items: Sequence[str], lang: str | None) -> str:
     return shown if len(items) <= SHOWN else say("learn.svm_and_more", lang, shown=shown, more=len(items) - SHOWN)
 
 
-def explain(machine: SVC | LinearSVC, X: Any, y: Any, adding: tuple[Any, Any] | None) -> Explanation:
+def explain(machine: Any, X: Any, y: Any, adding: tuple[Any, Any] | None) -> Explanation:
     """`machine.explain(X, y, adding=...)`."""
     if len(machine.classes_) != 2:
         raise DomainError(
@@ -149,7 +145,7 @@ def explain(machine: SVC | LinearSVC, X: Any, y: Any, adding: tuple[Any, Any] | 
     )
 
 
-def _read(machine: SVC | LinearSVC, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+def _read(machine: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
     """Signs and values of samples."""
     values = machine.decision_function(X)
     labels = np.asarray(y)
@@ -158,7 +154,8 @@ def _read(machine: SVC | LinearSVC, X: Any, y: Any) -> tuple[np.ndarray, np.ndar
     strange = ~np.isin(labels, machine.classes_)
     if strange.any():
         raise DomainError(
-            f"{type(machine).__name__}.explain: {labels[strange][0]!r} is none of the classes {machine.classes_.tolist()}"
+            f"{type(machine).__name__}.explain: {labels[strange][0]!r} is none of the classes"
+            f" {machine.classes_.tolist()}"
         )
     return np.where(labels == machine.classes_[1], 1.0, -1.0), values
 
@@ -235,5 +232,7 @@ def readings(X: Any, labels: Mapping[str, Sequence[Any]]) -> Readings:
     first, *others = solutions.values()
     agree = all(found.w == first.w and found.b == first.b for found in others)
     disputed = tuple(i for i, column in enumerate(zip(*labels.values(), strict=True)) if len(set(column)) > 1)
-    proof = Proof("kkt", "each solution satisfies the optimality conditions in fractions, and they are compared exactly")
+    proof = Proof(
+        "kkt", "each solution satisfies the optimality conditions in fractions, and they are compared exactly"
+    )
     return Readings(solutions=solutions, disputed=disputed, agree=agree, verdict=Verdict.PROVED, proof=proof)

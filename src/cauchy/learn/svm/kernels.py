@@ -1,4 +1,4 @@
-"""Kernels: blocks of the Gram matrix by one product and one elementwise function, and how far rounding can move them."""
+"""Kernels: blocks of the Gram matrix by one product and one elementwise function, and how far rounding moves them."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Kernel:
         if self.name == "linear":
             return 1.01 * (d + 2) * UNIT * largest
         if self.name == "rbf":
-            return 1.01 * UNIT * (4 * (d + 8) * self.gamma * largest + 2)
+            return 1.01 * UNIT * (4 * (d + 8) * self.gamma * largest + 4)
         inner = self.gamma * largest
         top = (inner + abs(self.coef0)) ** self.degree
         slope = self.degree * (inner + abs(self.coef0)) ** (self.degree - 1) if self.degree else 0.0

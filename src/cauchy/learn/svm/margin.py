@@ -1,4 +1,4 @@
-"""The widest margin between two classes of points, as a function: small problems again and again, or in exact fractions.
+"""The widest margin between two classes of points: small problems again and again, or in exact fractions.
 
     min |w|^2  subject to  g_i = y_i (w'x_i + b) - 1 >= 0          (y_i = +-1: the larger label is +1)
     L = |w|^2 - sum_i lambda_i g_i,  lambda_i >= 0;   so w = sum_i lambda_i y_i x_i / 2  and  sum_i lambda_i y_i = 0.
@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -91,7 +91,12 @@ class Margin(Result):
         numbers = lambda v: ", ".join(str(x) if self.exact else f"{float(x):.10g}" for x in v)
         return "\n".join(
             [
-                say("learn.svm_margin", w=numbers(self.w), b=numbers([self.b]), verdict=say(f"verdict.{self.verdict.value}")),
+                say(
+                    "learn.svm_margin",
+                    w=numbers(self.w),
+                    b=numbers([self.b]),
+                    verdict=say(f"verdict.{self.verdict.value}"),
+                ),
                 "  " + say("learn.svm_multipliers", values=numbers(self.multipliers)),
                 "  " + say("learn.svm_margins", values=numbers(self.margins)),
                 "  " + say("learn.svm_objective", primal=numbers([self.objective]), dual=numbers([self.dual])),
@@ -131,7 +136,7 @@ def maximum_margin(X: Any, y: Any, *, exact: bool = False) -> Margin:
         points, labels = _numbers(points, X, "X"), _numbers(labels, y, "y")
     if points.ndim != 2 or labels.shape != points.shape[:1] or not points.size:
         raise ShapeError(
-            f"maximum_margin: X of shape {points.shape} and y of shape {labels.shape}; wanted (n, d) and (n,), not empty"
+            f"maximum_margin: X of shape {points.shape} and y of shape {labels.shape}; wanted (n, d), (n,)"
         )
     found = _solver(*points.shape)(points, labels)
     w, b, multipliers, margins, objective, dual, rounding, state = found
@@ -146,6 +151,8 @@ def maximum_margin(X: Any, y: Any, *, exact: bool = False) -> Margin:
 
 
 _PROVED, _UNDECIDED = Verdict.PROVED, Verdict.UNDECIDED
+
+
 @functools.cache
 def _exactly() -> Callable[..., Margin]:
     from .exact import widest
@@ -175,7 +182,9 @@ def _explained(X: np.ndarray, y: np.ndarray, state: int) -> None:
     problem = Problem(Kernel("linear"), X, np.where(y == labels[1], 1.0, -1.0), np.full(len(y), np.inf))
     found = problem.solve(TOLERANCE)  # raises NotSeparable
     raise CauchyError(
-        f"maximum_margin: no solution after {ROUNDS} rounds", why=str(found.certificate), fix="exact=True, or SVC(C=...)"
+        f"maximum_margin: no solution after {ROUNDS} rounds",
+        why=str(found.certificate),
+        fix="exact=True, or SVC(C=...)",
     )
 
 
@@ -185,18 +194,22 @@ def _explained(X: np.ndarray, y: np.ndarray, state: int) -> None:
 _calls: dict[tuple[int, int], int] = {}
 
 
+def ready(n: int, d: int) -> bool:
+    """Is the next problem of this shape solved by compiled code?"""
+    return _calls.get((n, d), 0) >= OFTEN
+
+
 def _solver(n: int, d: int) -> Callable[..., Any]:
     """Plain NumPy at first; compiled for this shape when it has come often enough."""
     if n > SMALL[0] or d > SMALL[1]:
         return _large
-    calls = _calls.get((n, d), 0)
-    if calls >= OFTEN:
+    if ready(n, d):
         return _compiled(n, d)
-    _calls[n, d] = calls + 1
+    _calls[n, d] = _calls.get((n, d), 0) + 1
     return _large
 
 
-@functools.lru_cache(64)
+@functools.lru_cache(64)  # one for each shape: a call finds its code without looking through the others
 def _compiled(n: int, d: int) -> Callable[..., Any]:
     return compile(small)
 
@@ -263,10 +276,13 @@ def small(X: Any, y: Any) -> tuple[Any, ...]:
         return w, b, a, s, gap / ((w * w).sum() + 1e-300), count + 1
 
     start = (np.zeros(d), 0.0, np.ones(n), np.ones(n), np.inf, 0)
-    _, _, a, _, _, count = loop(
+    _, _, a, _, _, _ = loop(
         round_, start, while_=lambda state: (state[4] > 1e-13) & (state[5] < ROUNDS) & (state[2].sum() < 1e12)
     )
-    return (*_certified(X, sign, a / size**2), np.where(good, np.where(np.isfinite(a.sum()) & (a.sum() < 1e12), 0, 2), 1))
+    return (
+        *_certified(X, sign, a / size**2),
+        np.where(good, np.where(np.isfinite(a.sum()) & (a.sum() < 1e12), 0, 2), 1),
+    )
 
 
 def _certified(X: Any, sign: Any, a: Any) -> tuple[Any, ...]:

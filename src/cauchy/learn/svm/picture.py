@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 
 from ... import figure
 from ...errors import DomainError, ShapeError
@@ -19,8 +20,7 @@ GRID = 300
 def draw(machine: Any, X: Any, y: Any) -> Figure:
     """`machine.plot(X, y)`: lines f = 0 and f = -1, 1 (two classes), or the regions of more."""
     points, labels = _points(machine, X, y)
-    ringed = machine.support_vectors_ if hasattr(machine, "support_vectors_") else points[:0]
-    ringed = ringed.toarray() if hasattr(ringed, "toarray") else ringed
+    ringed = _dense(machine.support_vectors_)
     low, high = _window(np.vstack([points, ringed]))
     axes_of = [np.linspace(a, b, GRID) for a, b in zip(low, high, strict=True)]
     grid = np.stack(np.meshgrid(*axes_of), axis=-1).reshape(-1, 2)
@@ -60,16 +60,20 @@ def draw(machine: Any, X: Any, y: Any) -> Figure:
 
 def _points(machine: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
     if X is None and y is None:
-        return machine.support_vectors_, machine._support_labels()
+        return _dense(machine.support_vectors_), machine._support_labels()
     if X is None or y is None:
         raise DomainError("plot: give both X and y, or neither")
-    X = X.toarray() if hasattr(X, "toarray") else np.asarray(X, dtype=float)
+    X = np.asarray(_dense(X), dtype=float)
     y = np.asarray(y)
     if X.ndim != 2 or X.shape[1] != 2 or y.shape != X.shape[:1]:
         raise ShapeError(f"plot: X of shape {X.shape} and y of shape {y.shape}; wanted (n, 2) and (n,)")
     if not np.isfinite(X).all():
         raise DomainError("plot: X must be finite")
     return X, y
+
+
+def _dense(X: Any) -> Any:
+    return X.toarray() if sparse.issparse(X) else X
 
 
 def _window(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

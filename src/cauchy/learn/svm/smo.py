@@ -1,6 +1,6 @@
 """The dual of a kernel machine by decomposition: a few hundred points at a time, their pairs in a native loop.
 
-In beta_i = a_i y_i the dual is   max  sum_i y_i beta_i - beta' K beta / 2   with  sum_i beta_i = 0,  low <= beta <= high
+In beta_i = a_i y_i the dual is  max sum_i y_i beta_i - beta' K beta / 2  with  sum_i beta_i = 0, low <= beta <= high
 (low = min(0, c y), high = max(0, c y)), and its slope is v = y - K beta. At the optimum v_i <= b where beta_i may
 still grow and v_i >= b where it may still fall; b is the intercept.
 
@@ -104,7 +104,6 @@ def ascend(
     Returns beta, v, the number of pairs and, for each round, (dual value, violation). v drifts by the single precision
     of the rows; the caller computes it anew.
     """
-    n = len(y)
     beta, v = beta.copy(), v.copy()
     diagonal = kernel.diagonal(X)
     members = np.zeros(0, int)
@@ -122,9 +121,9 @@ def ascend(
         K = np.zeros((SIZE, SIZE))
         for r, place in enumerate(places):
             K[r, : len(members)] = rows.kept[place].take(members)
-        pad = lambda x, fill=0.0: np.concatenate([x[members], np.full(SIZE - len(members), fill)])
         eps = max(0.1 * violation, 1e-13 * scale)
-        arguments = K, pad(diagonal, 1.0), pad(beta), pad(v), pad(low), pad(high), eps, 100 * SIZE
+        vectors = [_padded(x, members) for x in (diagonal, beta, v, low, high)]
+        arguments = K, *vectors, eps, 100 * SIZE
         found, _, _, count = compiled_pairs()(*arguments)
         total += int(count)
         _move(beta, v, members, places, np.asarray(found)[: len(members)] - beta[members], rows)
@@ -132,6 +131,11 @@ def ascend(
         if violation < 1e-3 and 1 < len(free) <= min(NEWTON, rows.places // 2):
             _newton(beta, v, low, high, free, rows)
     return beta, v, total, history
+
+
+def _padded(x: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """The entries of these points, and zeros; a point with low = high = 0 takes no part."""
+    return np.concatenate([x[members], np.zeros(SIZE - len(members))])
 
 
 def _working_set(
@@ -170,9 +174,7 @@ def _move(
         v -= change[part].astype(np.float32) @ rows.kept[places[part]]
 
 
-def _newton(
-    beta: np.ndarray, v: np.ndarray, low: np.ndarray, high: np.ndarray, free: np.ndarray, rows: Rows
-) -> None:
+def _newton(beta: np.ndarray, v: np.ndarray, low: np.ndarray, high: np.ndarray, free: np.ndarray, rows: Rows) -> None:
     """The maximum over all free multipliers at once, or as far towards it as the box allows."""
     m = len(free)
     places = rows.fetch(free)

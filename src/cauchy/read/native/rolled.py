@@ -1,6 +1,7 @@
 """scan, cond and while_loop: machine loops around the code of their bodies.
 
-A carry lives in two places by turns: a round reads it in one and writes it to the other.
+A carry lives in two places by turns: a round reads it in one and writes it to the other, unless it leaves it as it is
+(`keep.py`).
 """
 
 from __future__ import annotations

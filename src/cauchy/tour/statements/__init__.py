@@ -1,5 +1,33 @@
 """The statements, one file per chapter."""
 
-from . import descent, gradients, integrals, jacobians, numbers, rates, systems, waiting
+from . import (
+    descent,
+    duality,
+    gradients,
+    integrals,
+    jacobians,
+    margins,
+    multipliers,
+    networks,
+    numbers,
+    rates,
+    shrinkage,
+    systems,
+    waiting,
+)
 
-__all__ = ["descent", "gradients", "integrals", "jacobians", "numbers", "rates", "systems", "waiting"]
+__all__ = [
+    "descent",
+    "duality",
+    "gradients",
+    "integrals",
+    "jacobians",
+    "margins",
+    "multipliers",
+    "networks",
+    "numbers",
+    "rates",
+    "shrinkage",
+    "systems",
+    "waiting",
+]

@@ -177,8 +177,7 @@ def solved(seed: int) -> training.State:
     chunk = training.chunk_of(1, len(x), 500, shuffle=False)
     plan = training.Plan(SOLVED, "sgd", len(x), 1, False, False, False, "constant", "", chunk)
     theta = SOLVED.initial(np.random.RandomState(seed), "he", 0.0)
-    h = dict.fromkeys(("momentum", "alpha", "l1", "tol", "power_t", "rho", "beta_1", "beta_2"), 0.0)
-    h |= {"epsilon": 1e-8, "patience": np.inf, "rate": 1.0}
+    h = {"alpha": 0.0, "l1": 0.0, "tol": 0.0, "power_t": 0.0, "patience": np.inf, "rate": 1.0}
     begin = training.State(theta, update.slots("sgd", theta), {})
     data = (x, y.astype(float), None)
     return training.train(plan, begin, data, None, h, np.random.RandomState(0), longest=500, native=True, rate=1.0)
