@@ -20,7 +20,7 @@ from cauchy.optimize.result import Optimum
 from cauchy.optimize.status import Status
 
 GIVEN, CLASSIC = hock_schittkowski(), PROBLEMS
-NO_MINIMUM = {"HS13": "qualification", "HS47": "saddle"}  # HS47: along a curve f falls like a cube
+BELOW = {"HS47"}  # whose reference is a saddle: f falls like a cube along a curve from there
 FAST = ["HS1", "HS7", "HS13", "HS33", "HS47", "HS55", "HS71", "HS96", "HS108", "HS116"]
 FAST_CLASSIC = ["HS2", "HS6", "HS10", "HS16", "HS24", "HS44", "HS61", "HS65", "HS72", "HS99", "HS114", "HS117"]
 
@@ -49,13 +49,16 @@ def check_given(name: str) -> None:
     case = GIVEN[name]
     r = run(case.problem)
     assert r.status is Status.CONVERGED
-    kind = NO_MINIMUM.get(name)
-    assert r.certificate.kind == kind if kind else r.certificate.certified
-    if name == "HS13":  # (1, 0), where no multipliers exist; what is stored is where an interior point method stops
+    if name == "HS13":  # at (1, 0) there are no multipliers; what is stored is where an interior point method stops
         np.testing.assert_allclose(r.x, [1, 0], atol=1e-3)
+        assert r.certificate.kind == "qualification"
+        return
+    assert r.certificate.certified
+    if name in BELOW:
+        assert r.fun < case.value - 1e-6
         return
     assert abs(r.fun - case.value) <= 1e-9 * max(1.0, abs(case.value))
-    if case.regular and kind is None and np.allclose(r.x, case.x, rtol=1e-7, atol=1e-7):
+    if case.regular and np.allclose(r.x, case.x, rtol=1e-7, atol=1e-7):
         size = max(1.0, np.abs(case.lam).max(initial=0), np.abs(case.z).max())
         np.testing.assert_allclose(r.multipliers.constraints, case.lam, rtol=1e-8, atol=1e-9 * size)
         np.testing.assert_allclose(r.multipliers.bounds, case.z, rtol=1e-8, atol=1e-9 * size)

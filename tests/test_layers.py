@@ -41,20 +41,7 @@ LAYERS = (
 REQUIRED = {"numpy", "scipy"}  # what may be imported when a module loads
 NATIVE = "cauchy.read.native"  # loaded with the first compilation, and LLVM with it
 # only inside functions: slow or optional
-LAZY = {
-    "llvmlite",
-    "sympy",
-    "mpmath",
-    "matplotlib",
-    "jax",
-    "IPython",
-    "graphviz",
-    "flint",
-    "piqp",
-    "clarabel",
-    "highspy",
-    "safetensors",
-}
+LAZY = set("llvmlite sympy mpmath matplotlib jax IPython graphviz flint piqp clarabel safetensors sklearn".split())
 CHILDREN = {"cauchy.calculus.exact", "cauchy.calculus.symbolic"}  # loaded in a child process alone, for SymPy's sake
 
 

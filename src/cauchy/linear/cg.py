@@ -21,8 +21,7 @@ from ..messages import say
 from ..proof import Proof, Verdict
 from .data import matrix, numbers, symmetric, times_power, vector
 from .factor import LAPACK, short
-from .report import NotPositiveDefinite, Told, quadratic_form
-from .report import vector as listed
+from .report import NotPositiveDefinite, Told, entries, quadratic_form
 from .solve import unscaled
 from .twice import UNIT, residual, up
 
@@ -68,7 +67,7 @@ class ConjugateGradients(Told):
         )  # fmt: skip
         theory = say(f"linear.cg_{self.condition_by}", lang, condition=f"{self.condition:.4g}", most=self.most)
         drift = say("linear.cg_drift", lang, drift=f"{self.drift:.1e}")
-        x = f"x = {listed(self.x)}" if self.converged else ""
+        x = f"x = {entries(self.x)}" if self.converged else ""
         return "\n  ".join(s for s in (head, x, theory, drift) if s)
 
     def plot(self, *, lang: str | None = None) -> Figure:

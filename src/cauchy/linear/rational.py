@@ -35,12 +35,23 @@ def fraction(v: Any) -> Fraction:
     return Fraction(int(v.p), int(v.q))
 
 
-def column(m: Any) -> list[Fraction]:
-    return [fraction(v) for v in m.entries()]
+def column(m: Any) -> np.ndarray:
+    """All entries, row by row."""
+    return np.array([fraction(v) for v in m.entries()], dtype=object)
 
 
-def solve(a: Any, b: Any, what: str) -> list[Fraction]:
-    """The solution of a x = b; raises `RankError` with an exact null vector if there is none or more than one."""
+def fractions(x: np.ndarray) -> np.ndarray:
+    """Doubles as the fractions they are."""
+    return np.array([Fraction(v) for v in x.ravel().tolist()], dtype=object).reshape(x.shape)
+
+
+def nested(values: np.ndarray) -> tuple[Any, ...]:
+    """The entries of a vector, or a tuple for each row of a matrix."""
+    return tuple(values) if values.ndim == 1 else tuple(map(tuple, values))
+
+
+def solve(a: Any, b: Any, what: str) -> np.ndarray:
+    """The entries of the solution of a x = b, row by row; raises `RankError` with an exact null vector if there is none or more than one."""
     try:
         return column(a.solve(b))
     except ZeroDivisionError:
@@ -81,9 +92,14 @@ def above(v: Fraction) -> float:
     return x if math.isinf(x) or Fraction(x) >= v else math.nextafter(x, math.inf)
 
 
-def distance(x: np.ndarray, truth: list[Fraction]) -> np.ndarray:
+def rounded(values: np.ndarray) -> np.ndarray:
+    """The doubles nearest to an array of fractions."""
+    return np.array([nearest(v) for v in values.flat]).reshape(values.shape)
+
+
+def distance(x: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """|x - truth| entry by entry, rounded up."""
-    return np.array([above(abs(Fraction(float(a)) - t)) for a, t in zip(x, truth, strict=True)])
+    return np.array([above(abs(v)) for v in (fractions(x) - truth).flat]).reshape(x.shape)
 
 
 def root(v: Fraction) -> float:

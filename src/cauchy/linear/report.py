@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -13,14 +13,15 @@ from scipy import sparse
 
 from ..errors import DomainError
 from ..messages import say
-from ..proof import Result, Verdict
+from ..proof import Result
+from .twice import UNIT
 
 
 class RankError(DomainError):
     """The rank is not full, or cannot be told in floating point, and no decision was given.
 
-    `witness`: v with A v = 0, exactly if `proved` and otherwise to rounding; `singular_values` (of the columns scaled
-    to one length), or None.
+    `witness`: v with A v = 0, exactly if `proved` and otherwise to rounding, or None; `singular_values` (of the columns
+    scaled to one length), or None.
     """
 
     def __init__(
@@ -64,13 +65,16 @@ class Told(Result):
 
 @dataclass(frozen=True)
 class Answer(Told):
-    """A vector x with what is known about it.
+    """A vector x with what is known about it; for b of shape (m, k), a matrix with a column for each problem.
 
     `residual` b - A x of the rounded x; `rank`; `condition`, an estimate (see `cauchy.condition` for bounds);
-    `backward_error`: the smallest relative change of the data, or a bound of it, that makes x exact;
-    `forward_bound`: proven bounds of |x - truth| entry by entry, None where there is no proof; `digits`: correct
-    decimal digits entry by entry, proven where `forward_bound` is, else estimated (then the same for all);
-    `exact`: the solution as fractions, with `proof="exact"`.
+    `backward_error`: the smallest relative change of the data, or a bound of it, that makes x exact (the largest of
+    the columns); `forward_bound`: proven bounds of |x - truth| entry by entry, None where there is no proof; `digits`:
+    correct decimal digits entry by entry, at most 16, or infinite for an entry that is exact: proven where
+    `forward_bound` is, else estimated, relative to the largest entry of the column; `exact`: the solution as
+    fractions, with `proof="exact"` (a tuple for each row where x is a matrix). `estimates`: `forward_error`, relative,
+    where nothing is proved; `data_effect`, about what rounding decimals to the doubles given can move x by, entry by
+    entry, and `data_digits`, the least number of digits it leaves.
     """
 
     x: np.ndarray
@@ -80,40 +84,81 @@ class Answer(Told):
     backward_error: float
     forward_bound: np.ndarray | None
     digits: np.ndarray
-    exact: tuple[Fraction, ...] | None
+    exact: tuple[Any, ...] | None
 
-    def told(self, lang: str | None, *more: str | None) -> str:
+    def told(self, lang: str | None, quality: str, *more: str | None) -> str:
         """The lines that all answers have, and `more`."""
-        worst = int(np.argmin(self.digits))
-        least = self.digits[worst]
-        shown = "∞" if np.isinf(least) else f"{np.floor(10 * least) / 10:.1f}"
-        proved = self.verdict is Verdict.PROVED
-        kind = "digits_exact" if np.isinf(least) else "digits_proved" if proved else "digits_estimated"
+        condition, backward = f"{self.condition:.3g}", number(self.backward_error)
         lines = [
-            say(f"linear.{kind}", lang, digits=shown, entry=worst),
-            f"x = {vector(self.x)}",
-            say("linear.quality", lang, condition=f"{self.condition:.3g}", backward=f"{self.backward_error:.1e}"),
+            self._known(lang),
+            f"x = {entries(self.x)}",
+            say("linear.quality", lang, condition=condition, backward=backward) + quality,
             *more,
         ]
-        left = self.estimates.get("data_digits")
-        if left is not None and left < 12:
-            lines.append(say("linear.data_digits", lang, digits=f"{max(left, 0.0):.0f}"))
+        effect = self.estimates.get("data_effect")
+        if effect is not None and (effect > 1e-12 * np.abs(self.x)).any():
+            shown = entries(effect, number) if self.x.ndim == 1 else number(effect.max())
+            lines.append(say("linear.data_effect", lang, effect=shown))
         return "\n  ".join(s for s in lines if s)
 
+    def _known(self, lang: str | None) -> str:
+        """How good x is, in one sentence."""
+        at = tuple(int(i) for i in np.unravel_index(int(np.argmin(self.digits)), self.x.shape))
+        shown = f"{min(np.floor(self.digits[at]), 15):.0f}"  # 16 or more are all that a double has
+        bound = self.forward_bound
+        if bound is None:
+            return say("linear.digits_estimated" if self.digits[at] >= 1 else "linear.digits_none", lang, digits=shown)
+        if not bound.any():
+            return say("linear.digits_exact", lang)
+        size = np.abs(self.x)
+        nearest = np.where(size > 0, (size - np.nextafter(size, 0)) / 2, 2.0**-900 * size.max())
+        if (bound <= nearest).all():
+            return say("linear.digits_all", lang)
+        entry = ", ".join(map(str, at))
+        if self.digits[at] >= 1:
+            return say("linear.digits_proved", lang, digits=shown, entry=entry)
+        return say("linear.digits_few", lang, entry=entry, bound=number(bound[at]), largest=number(bound.max()))
 
-def vector(x: Sequence[float] | np.ndarray) -> str:
-    """A few entries to the last digit."""
-    entries = [repr(float(v)) for v in x]
-    if len(entries) > 12:
-        entries[6:-3] = ["..."]
-    return f"[{', '.join(entries)}]"
+
+def number(v: float) -> str:
+    """A size: two figures say enough."""
+    return f"{v:.2g}"
+
+
+def entries(x: np.ndarray, shown: Callable[[float], str] = repr) -> str:
+    """The entries of a vector or matrix, or the first and last of them; to the last digit unless told otherwise."""
+    rows = [shown(v) for v in x.tolist()] if x.ndim == 1 else [entries(row, shown) for row in x]
+    if len(rows) > 12:
+        rows[6:-3] = ["..."]
+    return f"[{(', ' if x.ndim == 1 else ',' + chr(10) + ' ' * 7).join(rows)}]"
 
 
 def correct_digits(x: np.ndarray, bound: np.ndarray) -> np.ndarray:
-    """-log10(bound/|x|), entry by entry, at least 0; infinite where the bound is 0; an entry 0 by the largest."""
+    """-log10(bound/|x|), entry by entry, from 0 to 16; infinite where the bound is 0; an entry 0 by the largest."""
+    size = np.abs(x)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        digits = -np.log10(bound / np.where(x == 0, np.abs(x).max(), np.abs(x)))
-    return np.where(bound == 0, np.inf, np.maximum(np.nan_to_num(digits, nan=0.0, posinf=np.inf), 0.0))
+        relative = bound / np.where(size == 0, size.max(axis=0), size)
+        digits = np.minimum(np.maximum(-np.log10(relative), 0.0), 16.0)
+    return np.where(bound == 0, np.inf, np.where(np.isnan(relative), 0.0, digits))
+
+
+def estimated_digits(error: np.ndarray | float, x: np.ndarray) -> np.ndarray:
+    """The digits that errors relative to the largest entry (one for each column) leave, as an array like x."""
+    return np.broadcast_to(np.maximum(-np.log10(np.maximum(error, UNIT)), 0.0), x.shape).copy()
+
+
+def whole_numbers(*arrays: np.ndarray) -> bool:
+    """Whole numbers are taken as meant; others may be rounded decimals."""
+    return all(bool((v == np.rint(v)).all()) for v in arrays)
+
+
+def data_estimates(high: np.ndarray, effect: np.ndarray, exponent: np.ndarray) -> dict[str, Any]:
+    """What rounding of the data can move x = 2^exponent high by, and the least number of digits it leaves."""
+    with np.errstate(over="ignore", under="ignore"):
+        return {
+            "data_effect": np.ldexp(effect, exponent),
+            "data_digits": float(correct_digits(high, effect).min()),
+        }
 
 
 def quadratic_form(a: Any, v: np.ndarray) -> Fraction:
