@@ -1,4 +1,4 @@
-"""Linear models: the optimum and its certificate, against closed forms, high precision and scikit-learn at its tightest."""
+"""Linear models: the optimum and its certificate, against closed forms, high precision and scikit-learn."""
 
 import json
 import math
@@ -399,6 +399,24 @@ def test_many_samples_start_from_a_part():
     other = LogisticRegression(random_state=7).fit(X, y)
     assert not (other.coef_ == model.coef_).all()
     np.testing.assert_allclose(other.coef_, model.coef_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_many_samples_with_one_that_is_not_finite(wrong):
+    X, y = classes(20_001, 3)
+    X[12_345, 1] = wrong
+    for weights in (None, np.ones(len(y)), (np.arange(len(y)) != 12_345).astype(float)):
+        with pytest.raises(DomainError, match=r"NaN|infinity"):
+            LogisticRegression().fit(X, y, sample_weight=weights)
+
+
+@pytest.mark.parametrize("scale", [1e-60, 1e-25, 1e25, 1e60])
+def test_many_samples_of_any_size(scale):
+    """Beyond the range of float32, and of its squares."""
+    X, y = classes(20_000, 3)
+    plain = LogisticRegression(penalty=None).fit(X, y)
+    model = LogisticRegression(penalty=None).fit(X * scale, y)
+    np.testing.assert_allclose(model.coef_ * scale, plain.coef_, rtol=1e-5)
 
 
 def test_more_parameters_than_a_hessian_is_written_for():

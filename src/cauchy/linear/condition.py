@@ -280,7 +280,7 @@ def _exactly(a: np.ndarray, norm: Norm, begun: float) -> Condition:
         )  # fmt: skip
     if norm != 2:
         axis = 0 if norm == 1 else 1
-        inverse = np.array(rational.column(left.inv()), dtype=object).reshape(n, n)
+        inverse = rational.column(left.inv()).reshape(n, n)
         exact = max(np.abs(a).sum(axis=axis)) * max(np.abs(inverse).sum(axis=axis))
         value = rational.nearest(exact)
         lower = value if Fraction(value) <= exact else float(np.nextafter(value, 0))

@@ -16,12 +16,13 @@ from scipy import sparse
 from ..errors import DomainError, ShapeError
 
 Proof = Literal["auto", "none", "double", "exact"]
+_PROOFS = get_args(Proof)
 LARGEST_POWER = 5000  # of ten, in a text or Decimal carried exactly
 
 
 def proof_kind(proof: str) -> str:
-    if proof not in get_args(Proof):
-        raise DomainError(f"proof: wanted one of {', '.join(get_args(Proof))}, got {proof!r}")
+    if proof not in _PROOFS:
+        raise DomainError(f"proof: wanted one of {', '.join(_PROOFS)}, got {proof!r}")
     return proof
 
 
@@ -29,7 +30,7 @@ _WANTED = {(1,): "a vector", (2,): "a matrix", (1, 2): "a vector, or a matrix wi
 
 
 def numbers(value: Any, name: str, *ndim: int) -> np.ndarray:
-    """The argument as a float64 array with entries, all finite and none rounded; `ndim`: the numbers of axes allowed."""
+    """The argument as a float64 array with entries, all finite, none rounded; `ndim`: the numbers of axes allowed."""
     if sparse.issparse(value):
         raise ShapeError(
             f"{name}: wanted a dense array, got a sparse one",
@@ -164,11 +165,11 @@ def exponents(a: np.ndarray, axis: int | None = None) -> np.ndarray:
     return np.frexp(np.max(np.abs(a), axis=axis))[1]
 
 
+@np.errstate(over="ignore", under="ignore")
 def times_power(a: np.ndarray, e: np.ndarray | int) -> tuple[np.ndarray, bool]:
     """a 2^e, and whether no digit was lost to underflow."""
-    with np.errstate(over="ignore", under="ignore"):
-        out = np.ldexp(a, e)
-        return out, bool((np.ldexp(out, np.negative(e)) == a).all())
+    out = np.ldexp(a, e)
+    return out, bool((np.ldexp(out, np.negative(e)) == a).all())
 
 
 def along(v: np.ndarray, like: np.ndarray) -> np.ndarray:

@@ -39,7 +39,8 @@ class Factor:
                 raise _zero(a, int(np.argmax(zero)), word, name)
         self.b, self.kept = times_power(a, self.row[:, None] + self.column)
         self.lu, self.pivots, info = LAPACK.dgetrf(self.b)
-        self.norm = float(np.abs(self.b).sum(axis=0).max())
+        self.size = np.abs(self.b)
+        self.norm = float(self.size.sum(axis=0).max())
         self.small = LAPACK.dgetri(self.lu, self.pivots)[0] if len(a) <= SMALL and not info else None
         if info:
             self.reciprocal = 0.0
@@ -59,13 +60,14 @@ class Factor:
     def refine(self, c: np.ndarray, transposed: bool = False) -> tuple[np.ndarray, np.ndarray, int, np.ndarray]:
         """y with b y = c (or b'y = c) as a sum high + low, the rounds it took, and the size of the last step.
 
-        c has shape (n,) or (n, k); each column stops by itself.
+        c has shape (n,) or (n, k); each column stops by itself, where the next step would be too small to matter.
         """
         b = np.ascontiguousarray(self.b.T) if transposed else self.b
         high = self.once(c, transposed)
         low = np.zeros_like(high)
         most = np.abs(high).max(axis=0)
-        before, last, going = most, np.full_like(most, np.inf), most > 0
+        enough = tolerance(high, most)
+        before, last, going = most, np.full(most.shape, np.inf), most > 0
         for k in range(_ROUNDS):
             r, _ = rounded_residual(b, high, c, low if k else None)
             step = self.once(r, transposed)
@@ -75,7 +77,7 @@ class Factor:
                 return high, low, k, last
             high, low = two_sum(high, low + (step if going.all() else np.where(going, step, 0.0)))
             last = np.where(going, size, last)
-            going = going & (size * size > UNIT * UNIT * most * before)  # what the next step would be about
+            going = going & (size * size > enough * before)
             if not going.any():
                 return high, low, k + 1, last
             before = size
@@ -98,6 +100,12 @@ class Factor:
             why=f"{name} v is 0 to rounding for v = {short(v)}; no digit of a solution would be assured",
             fix='proof="exact" solves the system as it is written; lstsq(A, b, rank=...) and ridge(A, b, lam) decide',
         )  # fmt: skip
+
+
+def tolerance(x: np.ndarray, most: np.ndarray) -> np.ndarray:
+    """An error that leaves every entry its last digit, or else is as small as sums in twice the precision know."""
+    least = np.where(x == 0, most, np.abs(x)).min(axis=0)
+    return np.maximum(UNIT * UNIT * most, UNIT / 1024 * least)
 
 
 def _zero(a: np.ndarray, k: int, word: str, name: str) -> RankError:

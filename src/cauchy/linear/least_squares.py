@@ -19,12 +19,11 @@ from ..messages import say
 from ..proof import Proof, Verdict
 from . import rational
 from .data import Proof as ProofKind
-from .data import exponents, matrix, proof_kind, rationals, times_power, vector
-from .factor import null_vector, short
-from .report import Answer, RankError, correct_digits
-from .report import vector as listed
+from .data import along, exponents, matrix, proof_kind, rational_sides, rationals, sides, times_power
+from .factor import null_vector, short, tolerance
+from .report import Answer, RankError, correct_digits, data_estimates, entries, estimated_digits, whole_numbers
 from .solve import unscaled, unscaled_bound
-from .twice import UNIT, residual, two_sum
+from .twice import UNIT, rounded_residual, two_sum
 from .verify import gradient, least_squares_error, settled
 
 VERIFIED = 2_000_000  # entries up to which "auto" refines and proves
@@ -39,12 +38,12 @@ class LeastSquares(Answer):
     `singular_values`: of that matrix; `backward_error`: the smallest relative change of A that makes x the solution, or
     up to 1.28 times that; `deviations`: the standard deviations of the entries of x, and `deviation` that of the
     observations, sqrt(|r|^2/(m - n)), if b has independent errors of one size (NaN for m = n or where the rank was
-    decided).
+    decided); for b of shape (m, k) an array, one for each column.
     """
 
     singular_values: np.ndarray
     deviations: np.ndarray
-    deviation: float
+    deviation: Any
 
     def text(self, lang: str | None = None) -> str:
         s = self.singular_values
@@ -52,11 +51,11 @@ class LeastSquares(Answer):
             "linear.rank", lang, rank=self.rank, columns=len(self.x), largest=f"{s[0]:.3g}", least=f"{s[-1]:.3g}"
         )
         spread = None
-        if np.isfinite(self.deviation):
-            spread = say(
-                "linear.deviations", lang, deviation=f"{self.deviation:.6g}", each=listed(self.deviations.round(12))
-            )
-        return self.told(lang, rank, spread, say("linear.fractions", lang) if self.exact else None)
+        if np.isfinite(self.deviation).all():
+            three = lambda v: f"{v:.3g}"
+            each = three(self.deviation) if self.x.ndim == 1 else entries(np.asarray(self.deviation), three)
+            spread = say("linear.deviations", lang, deviation=each, each=entries(self.deviations, three))
+        return self.told(lang, "", rank, spread, say("linear.fractions", lang) if self.exact else None)
 
 
 class Scaled(NamedTuple):
@@ -65,7 +64,7 @@ class Scaled(NamedTuple):
     a: np.ndarray
     b: np.ndarray
     column: np.ndarray
-    power: int
+    power: np.ndarray  # of each column of b
     damping: np.ndarray
     s: np.ndarray
     right: np.ndarray  # V of R = U diag(values) V'
@@ -79,7 +78,7 @@ def scaled(a: np.ndarray, b: np.ndarray, lam: float = 0.0) -> Scaled:
     lengths = np.sqrt(np.sum(small * small, axis=0))
     column = column - np.where(lengths > 0, np.frexp(np.where(lengths > 0, lengths, 1.0))[1], 0)
     small, kept = times_power(a, column)
-    power = int(exponents(b)) if b.any() else 0
+    power = exponents(b, 0)
     rhs, also = times_power(b, -power)
     with np.errstate(over="ignore", under="ignore"):
         damping = np.ldexp(lam, 2 * column)
@@ -100,7 +99,7 @@ def scaled(a: np.ndarray, b: np.ndarray, lam: float = 0.0) -> Scaled:
 def lstsq(
     A: Any, b: Any, *, rank: int | None = None, rcond: float | None = None, proof: ProofKind = "auto"
 ) -> LeastSquares:
-    """The x that makes |A x - b| smallest, A of shape (m, n) and b of shape (m,), with a proven bound of its error.
+    """The x that makes |A x - b| smallest, with a proven bound of its error: A (m, n), b (m,) or, for several, (m, k).
 
     The columns are scaled by powers of two to about one length, so units do not decide the rank; then QR,
     and refinement with residuals in twice the working precision. If the columns are independent beyond
@@ -128,7 +127,7 @@ def lstsq(
             raise DomainError('rank, rcond: with proof="exact" the rank is computed, not decided', fix="leave them out")
         return _exactly(A, b, begun)
     a = matrix(A)
-    rhs = vector(b, len(a))
+    rhs = sides(b, len(a))
     kept_rank = _asked(rank, rcond, a.shape)
     p = scaled(a, rhs)
     m, n = a.shape
@@ -198,17 +197,22 @@ def refined(p: Scaled) -> tuple[np.ndarray, np.ndarray, int]:
     """The scaled solution as a sum high + low, and the rounds it took."""
     high = p.s @ (p.s.T @ (p.a.T @ p.b))
     low = np.zeros_like(high)
-    last = np.inf
+    most = np.abs(high).max(axis=0)
+    enough = tolerance(high, most)
+    before, last, going = most, np.full(most.shape, np.inf), most > 0
     for k in range(_ROUNDS):
         g, _ = gradient(p.a, p.b, high, low, p.damping)
         step = p.s @ (p.s.T @ g)
-        size = float(np.abs(step).max())
-        if not size < last / 2:
+        size = np.abs(step).max(axis=0)
+        going = going & (size < last / 2)
+        if not going.any():
             return high, low, k
-        high, low = two_sum(high, low + step)
-        last = size
-        if size <= UNIT * UNIT * np.abs(high).max():
+        high, low = two_sum(high, low + np.where(going, step, 0.0))
+        last = np.where(going, size, last)
+        going = going & (size * size > enough * before)
+        if not going.any():
             return high, low, k + 1
+        before = size
     return high, low, _ROUNDS
 
 
@@ -229,15 +233,15 @@ def answer(a: np.ndarray, p: Scaled, proof: str, begun: float) -> Found:
     else:
         high, rounds = p.s @ (p.s.T @ (p.a.T @ p.b)), 2
         for _ in range(rounds):
-            high = high + p.s @ (p.s.T @ (p.a.T @ (p.b - p.a @ high) - p.damping * high))
-        low = np.zeros(n)
+            high = high + p.s @ (p.s.T @ (p.a.T @ (p.b - p.a @ high) - along(p.damping, high) * high))
+        low = np.zeros_like(high)
     bound = least_squares_error(p.a, p.b, p.s, high, low, p.damping) if prove and p.kept else None
     if bound is not None:
         high, bound = settled(high, bound)
     x, whole = unscaled(high, p.column, p.power)
     if bound is not None:
-        bound = unscaled_bound(bound, p.column + p.power, whole, p.b)
-    rest = residual(p.a, high, p.b).high if prove else p.b - p.a @ high
+        bound = unscaled_bound(bound, along(p.column, x) + p.power, whole, p.b)
+    rest = rounded_residual(p.a, high, p.b)[0] if prove else p.b - p.a @ high
     condition = float(p.values[0] / p.values[-1])
     sizes = np.abs(p.a) @ np.abs(high) + np.abs(p.b)
     # to first order x moves by A^+ (db - dA x) + (A'A)^-1 dA' r
@@ -245,14 +249,13 @@ def answer(a: np.ndarray, p: Scaled, proof: str, begun: float) -> Found:
     effect = UNIT * (pseudo @ sizes + np.abs(p.s @ p.s.T) @ (np.abs(p.a.T) @ np.abs(rest)))
     estimates: dict[str, Any] = {}
     if bound is None:
-        largest = max(float(np.abs(high).max()), 5e-324)
-        error = max(float(effect.max()) / largest, UNIT)
-        estimates["forward_error"] = error
-        digits = np.full(n, max(-np.log10(error), 0.0))
+        error = effect.max(axis=0) / np.maximum(np.abs(high).max(axis=0), 5e-324)
+        digits = estimated_digits(error, x)
+        estimates["forward_error"] = max(float(np.max(error)), UNIT)
     else:
         digits = correct_digits(x, bound)
-    if not all(bool((v == np.round(v)).all()) for v in (a, np.ldexp(p.b, p.power))):
-        estimates["data_digits"] = float(correct_digits(high, effect).min())
+    if not whole_numbers(a, np.ldexp(p.b, p.power)):
+        estimates |= data_estimates(high, effect, along(p.column, x) + p.power)
     fields = {
         "x": x, "residual": times_power(rest, p.power)[0], "rank": n, "condition": condition,
         "forward_bound": bound, "digits": digits, "exact": None, "singular_values": p.values,
@@ -279,10 +282,12 @@ def backward(p: Scaled, x: np.ndarray, r: np.ndarray) -> float:
 
     |(|x|^2 A'A + |r|^2 I)^(-1/2) A'r| (Karlson, Walden 1997; the factor: Gratton, Jiranek, Titley-Peloquin 2012).
     """
-    g = p.right.T @ (p.a.T @ r - p.damping * x)
-    weights = np.sqrt(np.sum(x * x) * p.values**2 + np.sum(r * r) + np.sum(p.damping * x * x))
-    parts = np.divide(g, weights, out=np.zeros_like(g), where=weights > 0)
-    return float(np.linalg.norm(parts) / np.linalg.norm(p.values))
+    x, r = x.reshape(len(x), -1), r.reshape(len(r), -1)
+    damped = p.damping[:, None] * x
+    g = p.right.T @ (p.a.T @ r - damped)
+    squares = np.sum(x * x, axis=0) * p.values[:, None] ** 2 + np.sum(r * r, axis=0) + np.sum(damped * x, axis=0)
+    parts = np.divide(g, np.sqrt(squares), out=np.zeros_like(g), where=squares > 0)
+    return float(np.linalg.norm(parts, axis=0).max() / np.linalg.norm(p.values))
 
 
 def _regular(a: np.ndarray, p: Scaled, proof: str, begun: float) -> LeastSquares:
@@ -290,11 +295,18 @@ def _regular(a: np.ndarray, p: Scaled, proof: str, begun: float) -> LeastSquares
     found = answer(a, p, proof, begun)
     free = m - n
     with np.errstate(over="ignore", under="ignore"):
-        deviation = float(np.linalg.norm(found.scaled_residual) / np.sqrt(free)) if free else np.nan
-        deviations = np.ldexp(deviation * np.sqrt(np.sum(p.s * p.s, axis=1)), p.column + p.power)
-        deviation = float(np.ldexp(deviation, p.power))
+        lengths = np.linalg.norm(found.scaled_residual, axis=0)
+        deviation = lengths / np.sqrt(free) if free else np.full_like(lengths, np.nan)
+        rows = along(np.sqrt(np.sum(p.s * p.s, axis=1)), found.scaled_x)
+        deviations = np.ldexp(deviation * rows, along(p.column, found.scaled_x) + p.power)
+        deviation = _number(np.ldexp(deviation, p.power))
     change = backward(p, found.scaled_x, found.scaled_residual)
     return LeastSquares(backward_error=change, deviations=deviations, deviation=deviation, **found.fields)
+
+
+def _number(v: np.ndarray) -> Any:
+    """A float, or an array where there are several columns."""
+    return v if v.ndim else float(v)
 
 
 def _shortest(a: np.ndarray, p: Scaled, k: int, begun: float) -> LeastSquares:
@@ -308,10 +320,10 @@ def _shortest(a: np.ndarray, p: Scaled, k: int, begun: float) -> LeastSquares:
     with np.errstate(under="ignore"):
         weights = np.ldexp(1.0, p.column - lowest)
     basis = sl.orth(weights[:, None] * null)
-    x = weights * y
+    x = along(weights, y) * y
     x, _ = unscaled(x - basis @ (basis.T @ x), np.full(n, lowest), p.power)
     with np.errstate(over="ignore"):
-        scaled_x = np.ldexp(x, -p.column - p.power)
+        scaled_x = np.ldexp(x, -along(p.column, x) - p.power)
     rest = p.b - p.a @ scaled_x
     condition = float(p.values[0] / p.values[k - 1])
     gap = float(p.values[k - 1] - (p.values[k] if k < len(p.values) else 0.0))
@@ -323,11 +335,11 @@ def _shortest(a: np.ndarray, p: Scaled, k: int, begun: float) -> LeastSquares:
         condition=condition,
         backward_error=backward(p, scaled_x, rest),
         forward_bound=None,
-        digits=np.full(n, max(-np.log10(error), 0.0)),
+        digits=estimated_digits(error, x),
         exact=None,
         singular_values=p.values,
-        deviations=np.full(n, np.nan),
-        deviation=np.nan,
+        deviations=np.full_like(x, np.nan),
+        deviation=_number(np.full(p.power.shape, np.nan)),
         estimates={"forward_error": error},
         cost={"seconds": time.perf_counter() - begun, "refinements": 1},
     )
@@ -339,11 +351,11 @@ def _shortest(a: np.ndarray, p: Scaled, k: int, begun: float) -> LeastSquares:
 class Gram(NamedTuple):
     """(A'A + lam I)^-1 A'b, and what the statistics need, as fractions."""
 
-    truth: list[Fraction]
+    truth: np.ndarray
     gram: Any
     x: np.ndarray
     residual: np.ndarray
-    squares: Fraction  # |b - A truth|^2
+    squares: np.ndarray  # |b - A truth|^2, one for each column
 
 
 def exact_gram(a: np.ndarray, b: np.ndarray, lam: Fraction) -> Gram:
@@ -356,45 +368,48 @@ def exact_gram(a: np.ndarray, b: np.ndarray, lam: Fraction) -> Gram:
         weight = f.fmpq(lam.numerator, lam.denominator)
         gram += f.fmpq_mat([[weight if i == j else f.fmpq(0) for j in range(n)] for i in range(n)])
     truth = rational.solve(gram, across * right, f"A: the columns are dependent, of rank {left.rank()}")
-    best = right - left * rational.rows(np.array(truth, dtype=object))
-    squares = rational.fraction((best.transpose() * best)[0, 0])
-    x = np.array([rational.nearest(t) for t in truth])
+    truth = truth.reshape(n, *b.shape[1:])
+    best = rational.column(right - left * rational.rows(truth)).reshape(b.shape)
+    x = rational.rounded(truth)
     unscaled(x, np.zeros(n, int), 0)  # raises where an entry is beyond the largest double
-    rounded = rational.rows(np.array([Fraction(float(t)) for t in x], dtype=object))
-    rest = np.array([rational.nearest(t) for t in rational.column(right - left * rounded)])
-    return Gram(truth, gram, x, rest, squares)
+    rest = rational.column(right - left * rational.rows(rational.fractions(x))).reshape(b.shape)
+    return Gram(truth, gram, x, rational.rounded(rest), np.asarray((best * best).sum(axis=0), dtype=object))
 
 
 def exact_fields(g: Gram, begun: float, statement: str) -> dict[str, Any]:
     bound = rational.distance(g.x, g.truth)
     return {
         "x": g.x, "residual": g.residual, "rank": len(g.x), "forward_bound": bound,
-        "digits": correct_digits(g.x, bound), "exact": tuple(g.truth), "verdict": Verdict.PROVED,
+        "digits": correct_digits(g.x, bound), "exact": rational.nested(g.truth), "verdict": Verdict.PROVED,
         "proof": Proof("exact arithmetic", statement, ("solved over the rational numbers; x is rounded once",)),
         "cost": {"seconds": time.perf_counter() - begun, "refinements": 0},
     }  # fmt: skip
 
 
-def rounded(values: np.ndarray) -> np.ndarray:
-    return np.array([rational.nearest(v) for v in values.ravel()]).reshape(values.shape)
-
-
 def _exactly(A: Any, b: Any, begun: float) -> LeastSquares:
-    a, rhs = rationals(A, "A", 2), rationals(b, "b", 1)
+    a = rationals(A, "A", 2)
     m, n = a.shape
-    vector(np.zeros(len(rhs)), m)
+    rhs = rational_sides(b, m)
     g = exact_gram(a, rhs, Fraction(0))
-    p = scaled(rounded(a), rounded(rhs))
-    spread = [rational.fraction(g.gram.inv()[j, j]) for j in range(n)] if m > n else []
-    variance = g.squares / (m - n) if m > n else Fraction(0)
+    p = scaled(rational.rounded(a), rational.rounded(rhs))
+    deviations, deviation = np.full_like(g.x, np.nan), np.full(g.squares.shape, np.nan)
+    if m > n:
+        inverse = g.gram.inv()
+        spread = np.array([rational.fraction(inverse[j, j]) for j in range(n)], dtype=object)
+        variance = np.asarray(g.squares / Fraction(m - n), dtype=object)
+        deviation, deviations = _roots(variance), _roots(along(spread, g.x) * variance)
     fields = exact_fields(g, begun, "A'(b - A x) = 0 over the rational numbers, and the columns are independent")
     with np.errstate(over="ignore"):
-        scaled_x = np.ldexp(g.x, -p.column - p.power)
+        scaled_x = np.ldexp(g.x, -along(p.column, g.x) - p.power)
     return LeastSquares(
         condition=float(p.values[0] / p.values[-1]) if p.values[-1] > 0 else np.inf,
         backward_error=backward(p, scaled_x, np.ldexp(g.residual, -p.power)),
         singular_values=p.values,
-        deviations=np.array([rational.root(variance * v) for v in spread]) if m > n else np.full(n, np.nan),
-        deviation=rational.root(variance) if m > n else np.nan,
+        deviations=deviations,
+        deviation=_number(deviation),
         **fields,
     )
+
+
+def _roots(values: np.ndarray) -> np.ndarray:
+    return np.array([rational.root(v) for v in values.flat]).reshape(values.shape)

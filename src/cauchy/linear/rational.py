@@ -51,7 +51,7 @@ def nested(values: np.ndarray) -> tuple[Any, ...]:
 
 
 def solve(a: Any, b: Any, what: str) -> np.ndarray:
-    """The entries of the solution of a x = b, row by row; raises `RankError` with an exact null vector if there is none or more than one."""
+    """The entries of the solution of a x = b, row by row; `RankError`, with an exact null vector, if a is singular."""
     try:
         return column(a.solve(b))
     except ZeroDivisionError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -137,9 +138,8 @@ def correct_digits(x: np.ndarray, bound: np.ndarray) -> np.ndarray:
     """-log10(bound/|x|), entry by entry, from 0 to 16; infinite where the bound is 0; an entry 0 by the largest."""
     size = np.abs(x)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        relative = bound / np.where(size == 0, size.max(axis=0), size)
-        digits = np.minimum(np.maximum(-np.log10(relative), 0.0), 16.0)
-    return np.where(bound == 0, np.inf, np.where(np.isnan(relative), 0.0, digits))
+        digits = -np.log10(bound / np.where(size == 0, size.max(axis=0), size))
+    return np.where(bound == 0, np.inf, np.minimum(np.maximum(digits, 0.0), 16.0))
 
 
 def estimated_digits(error: np.ndarray | float, x: np.ndarray) -> np.ndarray:
@@ -154,11 +154,11 @@ def whole_numbers(*arrays: np.ndarray) -> bool:
 
 def data_estimates(high: np.ndarray, effect: np.ndarray, exponent: np.ndarray) -> dict[str, Any]:
     """What rounding of the data can move x = 2^exponent high by, and the least number of digits it leaves."""
+    size = np.abs(high)
+    least = float((effect / np.where(size == 0, np.maximum(size.max(axis=0), 5e-324), size)).max())
     with np.errstate(over="ignore", under="ignore"):
-        return {
-            "data_effect": np.ldexp(effect, exponent),
-            "data_digits": float(correct_digits(high, effect).min()),
-        }
+        moved = np.ldexp(effect, exponent)
+    return {"data_effect": moved, "data_digits": min(max(-math.log10(least), 0.0), 16.0) if least else math.inf}
 
 
 def quadratic_form(a: Any, v: np.ndarray) -> Fraction:

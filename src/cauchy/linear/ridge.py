@@ -12,9 +12,10 @@ from scipy import linalg as sl
 from .. import figure
 from ..errors import DomainError, ShapeError
 from ..messages import say
+from . import rational
 from .data import Proof as ProofKind
-from .data import exponents, matrix, proof_kind, rationals, times_power, vector
-from .least_squares import answer, backward, exact_fields, exact_gram, rounded, scaled
+from .data import along, exponents, matrix, proof_kind, rational_sides, rationals, sides, times_power, vector
+from .least_squares import answer, backward, exact_fields, exact_gram, scaled
 from .report import Answer
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ _STEPS = 81  # of the path
 class Path:
     """Solutions along lambda, from the singular value decomposition (estimates, to about the condition times 1e-16).
 
-    `lam` rising, shape (k,); `x` (k, n); `norm` |x| (falls); `residual` |A x - b| (rises); `dof` the effective degrees
-    of freedom, sum s^2/(s^2 + lam); `gcv` the criterion of generalized cross-validation m |A x - b|^2/(m - dof)^2
-    (Golub, Heath, Wahba 1979).
+    `lam` rising, shape (k,); `x` (k, n), or (k, n, q) for b of shape (m, q), where all norms are Frobenius's; `norm`
+    |x| (falls); `residual` |A x - b| (rises); `dof` the effective degrees of freedom, sum s^2/(s^2 + lam); `gcv` the
+    criterion of generalized cross-validation m |A x - b|^2/(m - dof)^2 (Golub, Heath, Wahba 1979).
     """
 
     lam: np.ndarray
@@ -66,7 +67,7 @@ class Ridge(Answer):
         )  # fmt: skip
         inside = self.path.lam[0] < self.path.best < self.path.lam[-1]
         best = say("linear.best", lang, best=f"{self.path.best:.2g}") if inside else None
-        return self.told(lang, more, best, say("linear.fractions", lang) if self.exact else None)
+        return self.told(lang, "", more, best, say("linear.fractions", lang) if self.exact else None)
 
     def plot(self, *, lang: str | None = None) -> Figure:
         """The L-curve |x| against |A x - b|, and the entries of x, along lambda. Needs matplotlib."""
@@ -79,7 +80,7 @@ class Ridge(Answer):
                           textcoords="offset points", xytext=(8, 4))  # fmt: skip
             left.xaxis.set_minor_formatter("")
             left.set(xlabel="‖Ax - b‖", ylabel="‖x‖", title=say("linear.l_curve", lang))
-            right.semilogx(p.lam, p.x[:, :12])
+            right.semilogx(p.lam, p.x.reshape(len(p.lam), -1)[:, :12])
             right.axvline(
                 p.best, color=figure.GRAY, linewidth=0.8, label=say("linear.best", lang, best=f"{p.best:.2g}")
             )
@@ -93,9 +94,10 @@ class Ridge(Answer):
 def ridge(A: Any, b: Any, lam: float, *, lams: Any = None, proof: ProofKind = "auto") -> Ridge:
     """The x that makes |A x - b|^2 + lam |x|^2 smallest, lam > 0: the answer for any rank, with a proven error bound.
 
-    The same x makes (1/2)|A x - b|^2 + (lam/2)|x|^2 smallest. There is no mean over the rows and no unpenalized
-    column. `lams`: the lambda of `path`, 81 over the range of the squared singular values by default. `proof` is
-    that of `lstsq`; with "exact" lam may be a text or a Fraction.
+    A of shape (m, n), b (m,) or, for several problems with one lam, (m, k). The same x makes (1/2)|A x - b|^2 +
+    (lam/2)|x|^2 smallest. There is no mean over the rows and no unpenalized column. `lams`: the lambda of `path`, 81
+    over the range of the squared singular values by default. `proof` is that of `lstsq`; with "exact" lam may be a
+    text or a Fraction.
 
     Guarantee: verdict PROVED: |x - truth| <= `forward_bound`, entry by entry; the path is an estimate. Raises
     `DomainError` for lam <= 0 (lstsq is lam = 0), and as `lstsq` does.
@@ -110,7 +112,7 @@ def ridge(A: Any, b: Any, lam: float, *, lams: Any = None, proof: ProofKind = "a
     if proof_kind(proof) == "exact":
         return _exactly(A, b, lam, lams, begun)
     a = matrix(A)
-    rhs = vector(b, len(a))
+    rhs = sides(b, len(a))
     weight = _positive(lam)
     p = scaled(a, rhs, weight)
     found = answer(a, p, proof, begun)
@@ -154,30 +156,32 @@ def _path(a: np.ndarray, b: np.ndarray, lams: Any) -> tuple[Path, np.ndarray]:
         if (outer <= 0).any():
             raise DomainError(f"lams: wanted numbers above 0, got {outer[0]!r}")
         grid = np.ldexp(outer, -2 * power)
-    side = u.T @ b
-    outside = float(np.sum((b - u @ side) ** 2))
+    side = (u.T @ b).reshape(len(s), -1)
+    outside = float(np.sum((b - u @ (u.T @ b)) ** 2))
     filters = s**2 / (s**2 + grid[:, None])
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-        x = np.ldexp(((side * s) / (s**2 + grid[:, None])) @ vt, -power)
-        residual = np.sqrt(outside + np.sum(((1 - filters) * side) ** 2, axis=1))
+        weights = (s / (s**2 + grid[:, None]))[:, :, None] * side
+        x = np.ldexp(vt.T @ weights, -power)
+        residual = np.sqrt(outside + np.sum(((1 - filters)[:, :, None] * side) ** 2, axis=(1, 2)))
         dof = filters.sum(axis=1)
         gcv = len(b) * residual**2 / (len(b) - dof) ** 2
-        path = Path(outer, x, np.linalg.norm(x, axis=1), residual, dof, gcv)
+        norm = np.sqrt(np.sum(x * x, axis=(1, 2)))
+        path = Path(outer, x.reshape(len(grid), -1, *b.shape[1:]), norm, residual, dof, gcv)
         return path, np.ldexp(s, power)
 
 
 def _exactly(A: Any, b: Any, lam: Any, lams: Any, begun: float) -> Ridge:
-    a, rhs = rationals(A, "A", 2), rationals(b, "b", 1)
-    vector(np.zeros(len(rhs)), len(a))
+    a = rationals(A, "A", 2)
+    rhs = rational_sides(b, len(a))
     weight = rationals([lam], "lam", 1)[0]
     if weight <= 0:
         raise DomainError(f"lam: wanted a number above 0, got {lam!r}", fix='lam = 0 is lstsq(A, b, proof="exact")')
     g = exact_gram(a, rhs, weight)
     fields = exact_fields(g, begun, "A'(b - A x) = lam x over the rational numbers")
-    near, side = rounded(a), rounded(rhs)
+    near, side = rational.rounded(a), rational.rounded(rhs)
     path, s = _path(near, side, lams)
     spectral = _spectral(s, float(weight), a.shape[1])
     p = scaled(near, side, float(weight))
     with np.errstate(over="ignore"):
-        change = backward(p, np.ldexp(g.x, -p.column - p.power), np.ldexp(g.residual, -p.power))
+        change = backward(p, np.ldexp(g.x, -along(p.column, g.x) - p.power), np.ldexp(g.residual, -p.power))
     return Ridge(backward_error=change, lam=float(weight), path=path, **fields, **spectral)

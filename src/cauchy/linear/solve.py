@@ -93,14 +93,15 @@ def solve(A: Any, b: Any, *, proof: ProofKind = "auto") -> Solution:
     x, whole = unscaled(high, factor.column, power)
     if bound is not None:
         bound = unscaled_bound(bound, along(factor.column, x) + power, whole, rhs)
-    sizes = np.abs(factor.b) @ np.abs(high) + np.abs(c)
-    component, backward = backward_errors(rest, sizes, factor.b, high, c)
+    sizes = factor.size @ np.abs(high) + np.abs(c)
+    component, backward = backward_errors(rest, sizes, factor.size, high, c)
     estimates: dict[str, Any] = {"condition_equilibrated": 1 / factor.reciprocal}
     effect = None if r is None else np.abs(r) @ sizes * UNIT
     if bound is None:
         largest = np.maximum(np.abs(high).max(axis=0), 5e-324)
-        spread = _error_estimate(factor, (sizes / largest).reshape(n, -1).max(axis=1)) * UNIT
-        if effect is not None:
+        if effect is None:
+            spread = _error_estimate(factor, (sizes / largest).reshape(n, -1).max(axis=1)) * UNIT
+        else:
             spread = effect.max(axis=0) / largest
         error = spread * max(component / UNIT, 1.0)
         if high.any():  # every step of a refinement that converges is at least halved
@@ -154,11 +155,13 @@ def scaled_side(b: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     return scaled, power, kept
 
 
-def backward_errors(rest: np.ndarray, sizes: np.ndarray, a: Any, x: np.ndarray, c: np.ndarray) -> tuple[float, float]:
-    """The least relative change of the data that makes x exact: entry by entry, and in the max-norm."""
+def backward_errors(
+    rest: np.ndarray, sizes: np.ndarray, size: Any, x: np.ndarray, c: np.ndarray
+) -> tuple[float, float]:
+    """The least relative change of the data that makes x exact: entry by entry, and in the max-norm; `size` is |A|."""
     found = np.abs(rest)
     component = float((found / np.where(sizes > 0, sizes, 1.0)).max())
-    inside = float(abs(a).sum(axis=1).max()) * np.abs(x).max(axis=0) + np.abs(c).max(axis=0)
+    inside = float(size.sum(axis=1).max()) * np.abs(x).max(axis=0) + np.abs(c).max(axis=0)
     return component, float((found.max(axis=0) / np.where(inside > 0, inside, 1.0)).max())
 
 
@@ -211,7 +214,9 @@ def _exactly(A: Any, b: Any, begun: float) -> Solution:
     unscaled(x, np.zeros(n, int), 0)  # raises where an entry is beyond the largest double
     rest = rhs - a.dot(rational.fractions(x))
     sizes = np.abs(a).dot(np.abs(truth)) + np.abs(rhs)
-    component = max((rational.nearest(abs(r) / s) for r, s in zip(rest.flat, sizes.flat, strict=True) if s), default=0.0)
+    component = max(
+        (rational.nearest(abs(r) / s) for r, s in zip(rest.flat, sizes.flat, strict=True) if s), default=0.0
+    )
     inside = np.atleast_1d(np.abs(a).sum(axis=1).max() * np.abs(truth).max(axis=0) + np.abs(rhs).max(axis=0))
     backward = [abs(r) / s for r, s in zip(np.atleast_1d(np.abs(rest).max(axis=0)), inside, strict=True) if s]
     bound = rational.distance(x, truth)

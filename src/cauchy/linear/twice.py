@@ -35,7 +35,7 @@ def two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def two_product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The rounded product and its error; exactly, but for underflow, and for factors below 2^996."""
     p = a * b
-    high_a, high_b = (v * _SPLIT for v in (a, b))
+    high_a, high_b = a * _SPLIT, b * _SPLIT
     high_a, high_b = high_a - (high_a - a), high_b - (high_b - b)
     low_a, low_b = a - high_a, b - high_b
     return p, low_a * low_b - (((p - high_a * high_b) - low_a * high_b) - high_a * low_b)

@@ -22,24 +22,23 @@ class Defect(NamedTuple):
     """E = I - R A, with R computed: `entries` bounds |E| as computed, the rest the rounding of it."""
 
     r: np.ndarray
-    a: np.ndarray
     entries: np.ndarray
+    size_r: np.ndarray  # |R|
+    size_a: np.ndarray
 
     def times(self, v: np.ndarray) -> np.ndarray:
         """An upper bound of |E| v, for v >= 0."""
-        n = len(v)
-        return up(self.entries @ v + (n + 2) * UNIT * (np.abs(self.r) @ (np.abs(self.a) @ v) + v))
+        return up(self.entries @ v + (len(v) + 2) * UNIT * (self.size_r @ (self.size_a @ v) + v))
 
     def transposed(self, v: np.ndarray) -> np.ndarray:
         """An upper bound of |E|' v, for v >= 0."""
-        n = len(v)
-        return up(v @ self.entries + (n + 2) * UNIT * ((v @ np.abs(self.r)) @ np.abs(self.a) + v))
+        return up(v @ self.entries + (len(v) + 2) * UNIT * ((v @ self.size_r) @ self.size_a + v))
 
 
 def defect(a: np.ndarray, r: np.ndarray) -> Defect:
     """For a of shape (n, n) scaled to about 1 and r, an approximate inverse."""
     entries = np.abs(np.eye(len(a)) - r @ a)
-    return Defect(r, a, entries * (1.0 + 2 * UNIT))
+    return Defect(r, entries * (1.0 + 2 * UNIT), np.abs(r), np.abs(a))
 
 
 def solution_error(e: Defect, low: np.ndarray, rest: np.ndarray, slack: np.ndarray) -> np.ndarray | None:
@@ -50,7 +49,7 @@ def solution_error(e: Defect, low: np.ndarray, rest: np.ndarray, slack: np.ndarr
     norm = float(e.times(np.ones(len(rest))).max())
     if not norm < 1:  # NaN too
         return None
-    moved = up(np.abs(e.r @ rest) + np.abs(e.r) @ ((len(rest) + 1) * UNIT * np.abs(rest) + slack))
+    moved = up(np.abs(e.r @ rest) + e.size_r @ ((len(rest) + 1) * UNIT * np.abs(rest) + slack))
     bound = moved + up(norm / (1 - norm) * moved.max(axis=0))
     for _ in range(1 if norm < 1e-3 else 3):  # entry by entry: error <= |R r| + |E| error
         bound = np.minimum(bound, up(moved + e.times(bound)))

@@ -94,7 +94,7 @@ def _solve(program: Program, x: Vector, y: Vector, state: Vector) -> tuple[Vecto
     F, S = np.flatnonzero(~at), np.flatnonzero(state[:m])
     b = np.where(state[:m] > 0, high[:m], low[:m])[S]
     lam = np.where(state[:m] != 0, y[:m], 0.0)
-    A = None if program.A is None else program.A.some_rows(state[:m] != 0) if program.sparse else program.A[S]
+    A = None if program.A is None else program.A.some_rows(S) if program.sparse else program.A[S]
     if F.size:
         apply = _factor(program, A, F, S.size)
         last, kept = np.inf, (x, lam)

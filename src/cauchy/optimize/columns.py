@@ -1,6 +1,7 @@
 """A sparse matrix as four arrays: row, column and value of each entry, column after column, and where columns start.
 
-SciPy's matrices check themselves whenever one is made, which costs more than a small program takes to solve.
+SciPy's matrices check themselves whenever one is made, which costs more than a small program takes to solve; the loops
+beneath them are called here directly.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.sparse import _sparsetools
 
 Vector = np.ndarray
+_loops: Any = _sparsetools  # compressed columns of a matrix are compressed rows of its transpose
 
 
 class Columns:
-    """A matrix of float64 in compressed columns, rows sorted, no duplicates."""
+    """A matrix of float64 in compressed columns, rows sorted, no duplicates, indices int32."""
 
     __array_ufunc__ = None  # so that `vector @ matrix` comes here
     __slots__ = ("_columns", "_made", "rows", "shape", "starts", "values")
@@ -33,8 +36,7 @@ class Columns:
         if not a.has_canonical_format:
             a = a.copy()
             a.sum_duplicates()
-        rows, columns = a.shape
-        out = cls(a.data, a.indices, a.indptr, (rows, columns))
+        out = cls(a.data, a.indices.astype(np.int32, copy=False), a.indptr.astype(np.int32, copy=False), a.shape)
         out._made = a
         return out
 
@@ -42,8 +44,8 @@ class Columns:
     def columns(self) -> Vector:
         """The column of each entry."""
         if self._columns is None:
-            starts = self.starts
-            self._columns = np.arange(self.shape[1], dtype=np.int32).repeat(starts[1:] - starts[:-1])
+            self._columns = np.empty(self.rows.size, np.int32)
+            _loops.expandptr(self.shape[1], self.starts, self._columns)
         return self._columns
 
     @property
@@ -51,10 +53,14 @@ class Columns:
         return self.values.size
 
     def __matmul__(self, x: Vector) -> Vector:
-        return np.bincount(self.rows, self.values * x[self.columns], self.shape[0])
+        out = np.zeros(self.shape[0])
+        _loops.csc_matvec(*self.shape, self.starts, self.rows, self.values, x, out)
+        return out
 
     def __rmatmul__(self, y: Vector) -> Vector:
-        return np.bincount(self.columns, self.values * y[self.rows], self.shape[1])
+        out = np.zeros(self.shape[1])
+        _loops.csr_matvec(*self.shape[::-1], self.starts, self.rows, self.values, y, out)
+        return out
 
     def __abs__(self) -> Columns:
         return Columns(abs(self.values), self.rows, self.starts, self.shape, self._columns)
@@ -75,37 +81,36 @@ class Columns:
 
     def symmetric(self) -> bool:
         """Is the matrix its own transpose, bit for bit?"""
-        if np.array_equal(self.rows, self.columns):
-            return True
-        order = self.rows.argsort(kind="stable")  # the entries of the transpose, column after column
-        return (
-            np.array_equal(self.rows[order], self.columns)
-            and np.array_equal(self.columns[order], self.rows)
-            and np.array_equal(self.values[order], self.values)
-        )
+        starts, rows, values = np.empty_like(self.starts), np.empty_like(self.rows), np.empty_like(self.values)
+        _loops.csr_tocsc(*self.shape, self.starts, self.rows, self.values, starts, rows, values)
+        pairs = (starts, self.starts), (rows, self.rows), (values, self.values)
+        return all(a.tobytes() == b.tobytes() for a, b in pairs)
 
     def toarray(self) -> np.ndarray:
-        out = np.zeros(self.shape)
-        out[self.rows, self.columns] = self.values
+        """The array, column after column."""
+        out = np.zeros(self.shape, order="F")
+        _loops.csr_todense(*self.shape[::-1], self.starts, self.rows, self.values, out.T)
         return out
 
     def diagonal(self) -> Vector:
         out = np.zeros(self.shape[0])
-        on = self.rows == self.columns
-        out[self.rows[on]] = self.values[on]
+        _loops.csr_diagonal(0, *self.shape, self.starts, self.rows, self.values, out)
         return out
 
-    def some_rows(self, mask: Vector) -> Columns:
-        """The rows that the mask names."""
-        kept = mask[self.rows]
-        renamed = mask.cumsum(dtype=np.int32) - 1
-        starts = np.zeros(kept.size + 1, self.starts.dtype)
-        np.cumsum(kept, out=starts[1:])
-        shape = int(renamed[-1]) + 1, self.shape[1]
-        return Columns(self.values[kept], renamed[self.rows[kept]], starts[self.starts], shape)
+    def some_rows(self, at: Vector) -> Columns:
+        """The rows with these numbers, which ascend."""
+        starts, places = np.empty_like(self.starts), np.zeros(self.shape[0], np.int32)
+        at, shape = at.astype(np.int32), (at.size, self.shape[1])
+        _loops.csr_column_index1(at.size, at, *self.shape[::-1], self.starts, self.rows, places, starts)
+        rows, values = np.empty(starts[-1], np.int32), np.empty(starts[-1])
+        order = np.arange(at.size, dtype=np.int32)
+        _loops.csr_column_index2(order, places, self.rows.size, self.rows, self.values, rows, values)
+        return Columns(values, rows, starts, shape)
 
     def block(self, where: Vector) -> np.ndarray:
         """The dense submatrix of these rows and columns."""
+        if where.size == self.shape[0]:
+            return self.toarray()
         place = np.full(self.shape[0], -1)
         place[where] = np.arange(where.size)
         i, j = place[self.rows], place[self.columns]

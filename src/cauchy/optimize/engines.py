@@ -53,8 +53,11 @@ def installed(name: str) -> bool:
     return True
 
 
+NOTHING = np.zeros(0, np.intp)
+
+
 class Reduced:
-    """The program as solvers want it: E x = e, low <= G x <= high, lower <= x <= upper."""
+    """The program as solvers want it: E x = e, low <= G x <= high, lower <= x <= upper. E, G: None if without rows."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -62,55 +65,67 @@ class Reduced:
         low, high = program.low, program.high
         self.lower, self.upper = low[m:], high[m:]
         self.owned: list[tuple[int, Vector, Vector, Vector]] = []  # whose bound is a row's: side, variable, row, a
-        equal = low == high
-        self.fixed = equal[m:].nonzero()[0]
-        equal, inside = equal[:m], (low[:m] > -np.inf) | (high[:m] < np.inf)
-        if m:
+        self.fixed = self.equal = NOTHING
+        low, high = low[:m], high[:m]
+        inside = np.isfinite(np.maximum(low, -high))
+        if program.narrowest == 0:
+            if program.boxed:
+                self.fixed = (self.lower == self.upper).nonzero()[0]
+            equal = low == high
+            self.equal = equal.nonzero()[0]
             inside &= ~equal
-            if m * n > 64:
-                single = (np.bincount(A.rows, minlength=m) if program.sparse else np.count_nonzero(A, axis=1)) == 1
-                single &= inside
-                if single.any():
-                    self._move(A, single, low, high)
-                    inside &= ~single
-        self.equal, self.inside = equal.nonzero()[0], inside.nonzero()[0]
-        self.E: Any = _rows(A, equal, self.equal)
-        self.G: Any = _rows(A, inside, self.inside)
+        if m * n > 64:
+            single = (np.bincount(A.rows, minlength=m) if program.sparse else np.count_nonzero(A, axis=1)) == 1
+            single &= inside
+            if (rows := single.nonzero()[0]).size:
+                self._move(A, single, rows, low, high)
+                inside &= ~single
+        self.inside = inside.nonzero()[0]
+        self.E: Any = _rows(A, self.equal, m)
+        self.G: Any = _rows(A, self.inside, m)
         self.e = low[self.equal]
-        self.low, self.high = low[self.inside], high[self.inside]
+        self.low, self.high = (low, high) if self.inside.size == m else (low[self.inside], high[self.inside])
         if self.fixed.size:  # an interior point wants an interior
             self._fix()
 
-    def _move(self, A: Matrix, single: Vector, low: Vector, high: Vector) -> None:
+    def _move(self, A: Matrix, single: Vector, rows: Vector, low: Vector, high: Vector) -> None:
         """Inequalities with one entry, a x_j, become bounds of x_j."""
         program = self.program
         if isinstance(A, Columns):
-            kept = single[A.rows]
+            kept = single[A.rows].nonzero()[0]
             rows, columns, a = A.rows[kept], A.columns[kept], A.values[kept]
         else:
-            rows = single.nonzero()[0]
             columns = abs(A[rows]).argmax(axis=1)
             a = A[rows, columns]
-        up = a > 0
-        lower, upper = np.where(up, low[rows], high[rows]) / a, np.where(up, high[rows], low[rows]) / a
+        lower, upper = low[rows], high[rows]
+        if not (np.minimum.reduce(a) == 1 == np.maximum.reduce(a)):
+            lower, upper = np.minimum(lower / a, upper / a), np.maximum(lower / a, upper / a)
         box = self.lower, self.upper
         self.lower, self.upper = box[0].copy(), box[1].copy()
-        if (columns[1:] == columns[:-1]).any() or not program.sparse:  # several rows for one variable
+        several = (columns[1:] <= columns[:-1]).any()  # rows for one variable
+        if several:
             np.maximum.at(self.lower, columns, lower)
             np.minimum.at(self.upper, columns, upper)
-        else:
+        elif program.boxed:
             self.lower[columns] = np.maximum(lower, self.lower[columns])
             self.upper[columns] = np.minimum(upper, self.upper[columns])
-        for sign, mine, best, given in ((-1, lower, self.lower, box[0]), (1, upper, self.upper, box[1])):
-            owns = ((mine == best[columns]) & (mine != given[columns])).nonzero()[0]
-            owner = np.full(program.n, -1)
-            owner[columns[owns]] = owns
-            j = (owner >= 0).nonzero()[0]
-            self.owned.append((sign, j, rows[owner[j]], a[owner[j]]))
-        crossed = (self.lower > self.upper).nonzero()[0]
-        if crossed.size:  # infeasible, or two bounds that differ by rounding: the certificate will tell
-            self.lower[crossed] = self.upper[crossed] = (self.lower[crossed] + self.upper[crossed]) / 2
-        self.fixed = (self.lower == self.upper).nonzero()[0]
+        else:
+            self.lower[columns], self.upper[columns] = lower, upper
+        if program.boxed or several:
+            for sign, mine, best, given in ((-1, lower, self.lower, box[0]), (1, upper, self.upper, box[1])):
+                owns = ((mine == best[columns]) & (mine != given[columns])).nonzero()[0]
+                owner = np.full(program.n, -1)
+                owner[columns[owns]] = owns
+                j = (owner >= 0).nonzero()[0]
+                self.owned.append((sign, j, rows[owner[j]], a[owner[j]]))
+        else:
+            self.owned.append((0, columns, rows, a))
+        width = self.upper - self.lower
+        if not (narrowest := np.minimum.reduce(width)) > 0:
+            if narrowest < 0:  # infeasible, or two bounds that differ by rounding: the certificate will tell
+                crossed = (width < 0).nonzero()[0]
+                self.lower[crossed] = self.upper[crossed] = (self.lower[crossed] + self.upper[crossed]) / 2
+            self.fixed = (self.lower == self.upper).nonzero()[0]
 
     def _fix(self) -> None:
         """Fixed variables as rows x_j = value below E."""
@@ -121,11 +136,11 @@ class Reduced:
             extra[np.arange(j.size), j] = 1.0
             self.E = extra if self.E is None else np.vstack([self.E, extra])
         elif self.E is None:
-            starts = np.searchsorted(j, np.arange(n + 1))
-            self.E = Columns(np.ones(j.size), np.arange(j.size), starts, (j.size, n), j)
+            starts = np.searchsorted(j, np.arange(n + 1)).astype(np.int32)
+            self.E = Columns(np.ones(j.size), np.arange(j.size, dtype=np.int32), starts, (j.size, n))
         else:
             at = self.E.starts[j + 1]
-            starts = self.E.starts + np.searchsorted(j, np.arange(n + 1))
+            starts = self.E.starts + np.searchsorted(j, np.arange(n + 1)).astype(np.int32)
             rows = np.insert(self.E.rows, at, np.arange(k, k + j.size))
             self.E = Columns(np.insert(self.E.values, at, 1.0), rows, starts, (k + j.size, n))
         self.e = np.concatenate([self.e, values])
@@ -135,29 +150,31 @@ class Reduced:
     def restore(self, ye: Vector, yg: Vector, z: Vector) -> Vector:
         """y = (lam, z) of the program from the multipliers of E, G and the bounds."""
         m = self.program.m
-        y = np.empty(m + self.program.n)
+        if self.inside.size == m and not self.fixed.size:
+            return np.concatenate((yg, z))
+        y = np.zeros(m + self.program.n)
         y[m:] = z
-        if m:
-            y[:m] = 0.0
-            y[self.equal] = ye[: self.equal.size]
-            y[self.inside] = yg
+        y[self.equal] = ye[: self.equal.size]
+        y[self.inside] = yg
         if self.fixed.size:
             y[m + self.fixed] = ye[self.equal.size :]
         for sign, j, rows, a in self.owned:
-            mine = y[m + j]
-            here = mine > 0 if sign > 0 else mine < 0
-            y[rows[here]] = mine[here] / a[here]
-            y[m + j[here]] = 0.0
+            mine = z[j] if not self.fixed.size else y[m + j]
+            if sign:
+                here = mine > 0 if sign > 0 else mine < 0
+                j, rows, a, mine = j[here], rows[here], a[here], mine[here]
+            y[rows] = mine / a
+            y[m + j] = 0.0
         return y
 
 
-def _rows(A: Any, mask: Vector, at: Vector) -> Any:
-    """The rows of A that the mask names; None where there are none."""
+def _rows(A: Any, at: Vector, m: int) -> Any:
+    """The rows of A with these numbers; None where there are none."""
     if not at.size:
         return None
-    if at.size == mask.size:
+    if at.size == m:
         return A
-    return A.some_rows(mask) if isinstance(A, Columns) else A[at]
+    return A.some_rows(at) if isinstance(A, Columns) else A[at]
 
 
 def _scipy(M: Any, n: int) -> Any:
@@ -185,11 +202,11 @@ def piqp(program: Program, reduced: Reduced, tolerance: float) -> Answer:
         E, G = (None if M is None else np.asfortranarray(M) for M in (R.E, R.G))
     e, low, high = (None if E is None else R.e), (None if G is None else R.low), (None if G is None else R.high)
     solver.setup(P, program.q, E, e, G, low, high, R.lower, R.upper)
-    status = solver.solve().name
+    status = _PIQP.get(solver.solve().name, "failed")
     found = solver.result
-    ye = found.y if E is not None else np.empty(0)
-    yg = found.z_u - found.z_l if G is not None else np.empty(0)
-    return Answer(found.x, R.restore(ye, yg, found.z_bu - found.z_bl), _PIQP.get(status, "failed"), found.info.iter)
+    ye = NOTHING if E is None else found.y
+    yg = NOTHING if G is None else found.z_u - found.z_l
+    return Answer(found.x, R.restore(ye, yg, found.z_bu - found.z_bl), status, found.info.iter)
 
 
 _PIQP: dict[str, Status] = {

@@ -49,38 +49,59 @@ class QuadraticCertificate:
     @cached_property
     def certified(self) -> bool:
         """Are all residuals, scaled, within the tolerance?"""
-        t = self.tolerance  # scales are at least 1, and NaN is within nothing
+        t = self.tolerance
         if not abs(self.objective) < math.inf:
             return False
-        if self.primal <= t and self.stationarity <= t and self.complementarity <= t and -t <= self.gap <= t:
-            return self.dual <= t
-        return all(value <= t for value in self.scaled.values())
+        for name in ("primal", "dual", "stationarity", "complementarity", "gap"):
+            # scales are at least 1, and NaN is within nothing
+            if not (abs(getattr(self, name)) <= t or getattr(self, f"_{name}") <= t):
+                return False
+        return True
 
     @property
     def blurred(self) -> bool:
         """Is some slack as far from zero as its multiplier is, so that it stays open which of them should vanish?"""
-        return not float(np.minimum(abs(self.slack), abs(self.y)).max()) <= BLUR
+        return not np.maximum.reduce(np.minimum(abs(self.slack), abs(self.y))) <= BLUR
+
+    @property
+    def _primal(self) -> float:
+        rows = size = abs(self.x)
+        if self.program.A is not None:
+            rows = np.concatenate((abs(self.program.A) @ size, size))
+        return float((self.residuals[0] / np.maximum(rows, 1.0)).max(initial=0.0))
+
+    @property
+    def _dual(self) -> float:
+        return self.dual / max(1.0, float(abs(self.y).max()))
+
+    @property
+    def _stationarity(self) -> float:
+        program, m = self.program, self.program.m
+        size = abs(self.y)
+        columns = abs(program.q) + size[m:]
+        if program.A is not None:
+            columns += size[:m] @ abs(program.A)
+        if program.P is not None:
+            columns += abs(program.P) @ abs(self.x)
+        return float((abs(self.residuals[1]) / np.maximum(columns, 1.0)).max())
+
+    @property
+    def _complementarity(self) -> float:
+        return self.complementarity / max(1.0, abs(self.objective))
+
+    @property
+    def _gap(self) -> float:
+        return abs(self.gap) / max(1.0, abs(self.objective))
 
     @cached_property
     def scaled(self) -> dict[str, float]:
         """The five residuals, each divided by its scale."""
-        program, x, y = self.program, self.x, self.y
-        m, size = program.m, abs(x)
-        rows, columns = size, abs(program.q) + abs(y[m:])
-        if program.A is not None:
-            A = abs(program.A)
-            rows = np.concatenate([A @ size, size])
-            columns += abs(y[:m]) @ A
-        if program.P is not None:
-            columns += abs(program.P) @ size
-        violations, g = self.residuals
-        value = max(1.0, abs(self.objective))
         return {
-            "primal": float((violations / np.maximum(rows, 1.0)).max(initial=0.0)),
-            "dual": self.dual / max(1.0, float(abs(y).max())),
-            "stationarity": float((abs(g) / np.maximum(columns, 1.0)).max()),
-            "complementarity": self.complementarity / value,
-            "gap": abs(self.gap) / value,
+            "primal": self._primal,
+            "dual": self._dual,
+            "stationarity": self._stationarity,
+            "complementarity": self._complementarity,
+            "gap": self._gap,
         }
 
     def text(self, lang: str | None = None) -> str:
@@ -100,31 +121,35 @@ class QuadraticCertificate:
 
 def certificate(program: Program, x: Vector, y: Vector, tolerance: float) -> QuadraticCertificate:
     """The certificate of x with multipliers y = (lam, z)."""
-    P, A, m = program.P, program.A, program.m
-    g = program.q + y[m:]
-    if A is None:
-        w = x
-    else:
-        w = np.concatenate([A @ x, x])
+    P, A, m, q = program.P, program.A, program.m, program.q
+    g = q + y[m:]
+    value = program.r + float(q.dot(x))
+    w = x
+    if A is not None:
+        w = np.concatenate((A @ x, x))
         g += y[:m] @ A
-    value = program.q @ x
     if P is not None:
         Px = P @ x
         g += Px
-        value += 0.5 * (x @ Px)
-    value = float(value) + program.r
-    violations = np.maximum(program.low - w, w - program.high)
-    slack = np.where(y > 0, program.high, np.where(y < 0, program.low, w)) - w
+        value += 0.5 * float(x.dot(Px))
+    above, below = program.high - w, program.low - w
+    violations = np.maximum(below, -above)
+    slack = np.where(y > 0, above, below)
+    slack[y == 0] = 0.0
     products = y * slack
-    largest = float(abs(products).max())
-    dual, total = 0.0, float(products.sum())
+    largest = float(np.maximum.reduce(abs(products)))
+    dual, total = 0.0, float(np.add.reduce(products))
     if not largest < math.inf:
         infinite = ~np.isfinite(products)
         dual = float(abs(y[infinite]).max())
         products[infinite] = 0.0
         largest, total = float(abs(products).max()), float(products.sum())
-    gap = float(x @ g) + total
-    return QuadraticCertificate(
-        max(float(violations.max()), 0.0), dual, float(abs(g).max()), largest, gap, value, value - gap, tolerance,
-        program, x, y, (violations, g), slack,
+    gap = float(x.dot(g)) + total
+    made = QuadraticCertificate.__new__(QuadraticCertificate)  # without a call for each of its fields
+    made.__dict__.update(
+        primal=max(float(np.maximum.reduce(violations)), 0.0), dual=dual,
+        stationarity=float(np.maximum.reduce(abs(g))), complementarity=largest, gap=gap, objective=value,
+        dual_objective=value - gap, tolerance=tolerance, program=program, x=x, y=y, residuals=(violations, g),
+        slack=slack,
     )  # fmt: skip
+    return made

@@ -46,12 +46,14 @@ SHARPER, CLOSE = (1e-3, 1e-6), 1e-8  # tolerances, and the push, where the certi
 LOST = (Status.INFEASIBLE, Status.NOT_FINITE)  # other attempts may fare better
 ELSEWHERE = (0.1, 1.0, 1.0, 3.0)  # how far other starts are, in units of max(1, |x0|)
 LIMIT = 3000
+BALANCED = 1e-8
 CLEAR = 1e-6  # relative violations beyond it are no rounding
 
 
 class Found(NamedTuple):
     """What the loop reached: x of shape (n,), multipliers of the rows (m,) and bounds (n,), and how it ended.
 
+    iterations: of the run that led to x. evaluations: of all attempts.
     bent: the curvature at x was not positive along all directions that are free. witness: where it ended INFEASIBLE,
     multipliers of 1-norm 1 that combine the gradients of what is violated to 0: no small step lowers the violation.
     Where UNBOUNDED, the direction (n,) of length 1 in which x went off.
@@ -77,6 +79,7 @@ class Interior:
         self.start, self.step = machine(self.functions)
         self.free = np.flatnonzero(p.lower < p.upper)
         self.by_hand = p.by_hand or any(r.jac is not None for r in p.rows)
+        self.plain = False  # whether the functions do not trace
         self.bounded = bool(np.isfinite(self.functions.low).any() or np.isfinite(self.functions.high).any())
         like = self.start(p.x0[self.free], Settings())
         self.packing = packing = Packing(like)
@@ -110,18 +113,25 @@ class Interior:
 
     def _go(self, packed: np.ndarray, settings: Settings, rounds: float, until: float) -> tuple[Any, ...]:
         with np.errstate(all="ignore"):
-            try:
-                packed = self._run(packed, rounds, until, *settings)
-            except TraceError:
-                if not self.by_hand:
-                    raise
-                s = self.packing.unpack(packed)
-                while rounds > 0 and s.status == Status.RUNNING and s.k < until:
-                    s = self.step(s, settings)
-                    rounds -= 1
-                packed = self.packing.pack(s)
+            if not self.plain:
+                try:
+                    packed = self._run(packed, rounds, until, *settings)
+                except TraceError:
+                    if not self.by_hand:
+                        raise
+                    self.plain = True
+            if self.plain:
+                packed = self._plainly(packed, settings, rounds, until)
         at = self.packing.at
         return (packed[at["x"]], packed[at["f"]][0], packed[at["g"]], *(packed[at[k]][0] for k in _COUNTS), packed)
+
+    def _plainly(self, packed: np.ndarray, settings: Settings, rounds: float, until: float) -> np.ndarray:
+        """Round by round, for functions that do not trace."""
+        s = self.packing.unpack(packed)
+        while rounds > 0 and s.status == Status.RUNNING and s.k < until:
+            s = self.step(s, settings)
+            rounds -= 1
+        return self.packing.pack(s)
 
     def solve(self, x0: np.ndarray, settings: Settings, limit: int, watcher: Watcher | None = None) -> Found:
         """One run."""
@@ -301,7 +311,9 @@ def solve(
     for other in tried[1:]:
         if _preferred(other[0], best):
             best, start, settings = other
-    return best if watcher is None else run.solve(start, settings, limit, watcher)
+    if watcher is not None:
+        best = run.solve(start, settings, limit, watcher)
+    return best._replace(evaluations=sum(a.evaluations for a, _, _ in tried))
 
 
 def _elsewhere(p: Problem, x0: np.ndarray) -> Iterator[np.ndarray]:
@@ -356,17 +368,17 @@ def constrained(
     limit = LIMIT if limit is None else limit
     spent = np.zeros(2, dtype=int)
 
-    def go(x0: np.ndarray, tol: float, attempts: tuple[tuple[float, float], ...], watcher: Watcher | None) -> Optimum:
+    def go(x0: np.ndarray, tol: float, attempts: Sequence[tuple[float, float]]) -> tuple[Found, Optimum]:
         found = solve(p, x0, tol=tol, limit=limit, attempts=attempts, watcher=watcher)
         spent[:] += (found.iterations, found.evaluations)
-        return _polished(p, found, spent, settings.tol, watcher, sign)
+        return found, _polished(p, found, spent, settings.tol, watcher, sign)
 
-    result = go(x0, settings.tol, attempts, watcher)
-    if result.run.status is not Status.CONVERGED:
+    found, result = go(x0, settings.tol, attempts)
+    if result.run.status is not Status.CONVERGED or not (found.bent or _doubtful(p, result.run)):
         return result
     kind = result.certificate.kind
     for digits in SHARPER if kind in ("near", "not_stationary") else ():
-        sharper = go(result.run.x, settings.tol * digits, ((settings.tol, CLOSE),), watcher)
+        _, sharper = go(result.run.x, settings.tol * digits, ((settings.tol, CLOSE),))
         if sharper.run.status is Status.UNBOUNDED or sharper.certificate.certified:
             return sharper
     if kind in ("not_stationary", "infeasible", "undefined"):
@@ -375,26 +387,31 @@ def constrained(
         better = result.certificate.better
         if better is None:
             break
-        other = go(_beyond(p, result.run.x, better.x), settings.tol, attempts, watcher)
-        if other.run.status is not Status.CONVERGED or not other.run.f < result.run.f - LOWER * max(
-            1.0, abs(result.run.f)
-        ):
+        _, other = go(_beyond(p, result.run.x, better.x), settings.tol, attempts)
+        needed = result.run.f - LOWER * max(1.0, abs(result.run.f))
+        if other.run.status is not Status.CONVERGED or not other.run.f < needed:
             break
         result = other
     return result
 
 
+def _doubtful(p: Problem, run: Run) -> bool:
+    """Whether the gradients of f and of the constraints do not balance as well as their own size lets one expect."""
+    assert run.g is not None
+    assert run.constraints is not None
+    assert run.bounds is not None
+    rows = [run.g[None], run.bounds[None], *([p.jacobian(run.x) * run.constraints[:, None]] if p.m else [])]
+    parts = np.concatenate(rows)
+    return bool(np.any(np.abs(parts.sum(axis=0)) > BALANCED * np.abs(parts).sum(axis=0)))
+
+
 def _beyond(p: Problem, x: np.ndarray, better: np.ndarray) -> np.ndarray:
     """As far in the direction of a better point as f falls."""
-    with np.errstate(all="ignore"):
-        return _farthest(p, x, better)
-
-
-def _farthest(p: Problem, x: np.ndarray, better: np.ndarray) -> np.ndarray:
     best, f = better, float(p.value(better))
     for k in range(1, 8):
         y = np.clip(x + 10.0**k * (better - x), p.lower, p.upper)
-        fy = float(p.value(y))
+        with np.errstate(all="ignore"):
+            fy = float(p.value(y))
         if not fy < f:
             break
         best, f = y, fy

@@ -25,27 +25,28 @@ ROUNDING = 1e-13  # times the order: what the unit diagonal is given before Chol
 class Program:
     """n variables, m rows. P, A: both arrays or both `Columns`; P is None where f is linear, A where m = 0."""
 
-    __slots__ = ("A", "P", "high", "low", "m", "n", "q", "r", "sparse")
+    __slots__ = ("A", "P", "boxed", "high", "low", "m", "n", "narrowest", "q", "r", "sparse")
 
     def __init__(self, P: Any, q: Any, A: Any, l: Any, u: Any, lower: Any, upper: Any, r: Any) -> None:
-        self.q = _finite(vector(q, "q", None), "q")
+        self.q = vector(q, "q", None)
+        _size(self.q, "q")
         n = self.n = self.q.size
         if not n:
             raise ShapeError("q has no entries", why="there is nothing to choose", fix="one entry for each variable")
-        P = None if P is None else _matrix(P, "P", n, n)
-        A = None if A is None else _matrix(A, "A", None, n)
+        if P is not None:
+            P, size = _matrix(P, "P", n, n)
+            if not size and not (P if isinstance(P, np.ndarray) else P.data).any():  # (tiny squares underflow)
+                P = None
+        if A is not None:
+            A, _ = _matrix(A, "A", None, n)
         m = self.m = 0 if A is None else A.shape[0]
         if A is None and not (l is None and u is None):
             raise ShapeError("l or u came without A", fix="bounds of x itself are `lower` and `upper`")
-        self.low, self.high = np.empty(m + n), np.empty(m + n)
-        for name, given, part, none in (
-            ("l", l, self.low[:m], -np.inf), ("lower", lower, self.low[m:], -np.inf),
-            ("u", u, self.high[:m], np.inf), ("upper", upper, self.high[m:], np.inf),
-        ):  # fmt: skip
-            part[:] = (
-                none if given is None else given if type(given) in (int, float) else vector(given, name, part.size)
-            )
-        if not (self.low <= self.high).all() or self.low.max() == np.inf or self.high.min() == -np.inf:
+        self.low = _side(l, "l", lower, "lower", m, n, -np.inf)
+        self.high = _side(u, "u", upper, "upper", m, n, np.inf)
+        self.boxed = not (lower is None and upper is None)
+        self.narrowest = np.minimum.reduce(self.high - self.low)  # NaN where both are the same infinity
+        if not self.narrowest >= 0:
             self._bad_sides()
         self.r = r if type(r) is float and abs(r) < np.inf else _number(r)
         self._settle(P, A if m else None)
@@ -67,11 +68,20 @@ class Program:
         n, m = self.n, self.m
         dense_cost = n * n * (n / 3 + m) / 4e3  # microseconds per factorization, measured; sparse: 55 ns an entry
         self.sparse = n > 16 and dense_cost > 4 + 0.055 * (n + sum(_count(M) for M in (P, A)))
-        if P is not None and not (P.any() if isinstance(P, np.ndarray) else P.data.any()):
-            P = None
         change = Columns.of if self.sparse else _dense
         self.P: Any = None if P is None else _symmetric(change(P))
         self.A: Any = None if A is None else change(A)
+
+
+def _side(rows: Any, name: str, box: Any, box_name: str, m: int, n: int, none: float) -> Vector:
+    """The lower or the upper sides of rows, then of variables."""
+    out = np.empty(m + n)
+    for given, called, part in ((rows, name, out[:m]), (box, box_name, out[m:])):
+        if given is None:
+            part.fill(none)
+        else:
+            part[:] = given if type(given) in (int, float) else vector(given, called, part.size)
+    return out
 
 
 def _count(M: Any) -> int:
@@ -81,7 +91,9 @@ def _count(M: Any) -> int:
 
 
 def _dense(M: Any) -> np.ndarray:
-    return M if isinstance(M, np.ndarray) else M.toarray()
+    if isinstance(M, np.ndarray):
+        return M
+    return Columns.of(M).toarray() if M.has_canonical_format else M.toarray()
 
 
 def vector(given: Any, name: str, size: int | None) -> Vector:
@@ -93,21 +105,22 @@ def vector(given: Any, name: str, size: int | None) -> Vector:
     return a
 
 
-def _matrix(given: Any, name: str, rows: int | None, columns: int) -> Any:
-    """A finite float64 matrix: an array, or SciPy's CSC."""
-    sparse = not isinstance(given, np.ndarray) and sp.issparse(given)
-    if sparse:
-        a: Any = given if isinstance(given, sp.csc_matrix) else sp.csc_matrix(given)
-        if a.dtype != np.float64:
+def _matrix(given: Any, name: str, rows: int | None, columns: int) -> tuple[Any, float]:
+    """A finite float64 matrix, an array or SciPy's CSC, and the sum of the squares of its entries."""
+    a: Any = given
+    if sparse := not isinstance(given, np.ndarray) and sp.issparse(given):
+        if not isinstance(a, sp.csc_matrix):
+            a = sp.csc_matrix(a)
+        if a.data.dtype != np.float64:
             _numbers(a.data, name)
             a = a.astype(np.float64)
     else:
         a = _numbers(given, name)
-    if a.ndim != 2 or a.shape[1] != columns or (rows is not None and a.shape[0] != rows):
+    shape = a.shape
+    if len(shape) != 2 or shape[1] != columns or (rows is not None and shape[0] != rows):
         wanted = f"({'m' if rows is None else rows}, {columns})"
-        raise ShapeError(f"{name} has shape {a.shape}; wanted {wanted}, as q has {columns} entries")
-    _finite(a.data if sparse else a, name)
-    return a
+        raise ShapeError(f"{name} has shape {shape}; wanted {wanted}, as q has {columns} entries")
+    return a, _size(a.data if sparse else a, name)
 
 
 def _numbers(given: Any, name: str) -> np.ndarray:
@@ -129,10 +142,12 @@ def _number(r: Any) -> float:
     return float(a)
 
 
-def _finite(a: np.ndarray, name: str) -> np.ndarray:
-    flat = a.ravel(order="K")
-    if flat.dot(flat) <= LARGEST**2:  # False for NaN
-        return a
+def _size(a: np.ndarray, name: str) -> float:
+    """The sum of squares, of finite numbers."""
+    flat = a if a.ndim == 1 else a.ravel(order="K")
+    total = flat.dot(flat)
+    if total <= LARGEST**2:  # False for NaN
+        return total
     where = np.argwhere(~(abs(a) <= LARGEST))
     if where.size:
         at = tuple(where[0].tolist())
@@ -140,12 +155,12 @@ def _finite(a: np.ndarray, name: str) -> np.ndarray:
             f"{name}[{', '.join(map(str, at))}] is {a[at]}; wanted a finite number, at most {LARGEST:g} in size",
             fix="infinite sides belong to the bounds; choose units in which the data are of size 1",
         )
-    return a
+    return total
 
 
 def _symmetric(P: Matrix) -> Matrix:
     """P itself, or its symmetric part where it is symmetric up to rounding."""
-    if P.symmetric() if isinstance(P, Columns) else (P == P.T).all():
+    if P.symmetric() if isinstance(P, Columns) else P.tobytes("C") == P.tobytes("F") or (P == P.T).all():
         return P
     M: Any = P if isinstance(P, np.ndarray) else P.matrix()
     off = abs(M - M.T)
@@ -169,13 +184,13 @@ def curvature(program: Program) -> Vector | None:
     Scaled to unit diagonal, P plus `ROUNDING` times its order must have a Cholesky factor.
     """
     P, n = program.P, program.n
-    if P is None or (not program.sparse and _potrf(P)[1] == 0):
+    if P is None or (not program.sparse and not _potrf(P, clean=0)[1]):
         return None
     d = P.diagonal()
-    worst = int(d.argmin())
-    if d[worst] < 0:
+    if d[worst := int(d.argmin())] < 0:
         return _unit(n, worst)
-    if program.sparse and (np.bincount(P.rows, abs(P.values), n) <= 2 * d).all():
+    sums = np.ones(n) @ abs(P)
+    if np.minimum.reduce(2 * d - sums) >= 0:
         return None  # Gershgorin's discs; diagonal matrices are among these
     support = d.nonzero()[0]
     if support.size < n and (found := _from_minor(P, d)) is not None:
@@ -184,7 +199,9 @@ def curvature(program: Program) -> Vector | None:
     if program.sparse and support.size > DENSE_BLOCK:
         v = _sparse_direction(P.matrix()[:, support][support], scale)
     else:
-        C = P.block(support) if program.sparse else P[np.ix_(support, support)]
+        C = P.block(support) if program.sparse else P if support.size == n else P[np.ix_(support, support)]
+        if not _potrf(C, clean=0)[1]:
+            return None
         v = _direction(C * scale * scale[:, None])
     if v is None:
         return None

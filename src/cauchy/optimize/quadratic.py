@@ -161,7 +161,7 @@ def _dependent(program: Program, active: Vector) -> Vector:
     rows, fixed = active[:m].nonzero()[0], active[m:]
     out = np.zeros(active.size, bool)
     if rows.size:
-        A = program.A.some_rows(active[:m]).toarray() if program.sparse else program.A[rows]
+        A = program.A.some_rows(rows).toarray() if program.sparse else program.A[rows]
         norms = np.linalg.norm(A, axis=1)
         A = A / np.where(norms > 0, norms, 1.0)[:, None]
         left, values, _ = np.linalg.svd(A[:, ~fixed], full_matrices=True)

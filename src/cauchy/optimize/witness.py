@@ -136,7 +136,7 @@ def infeasible(program: Program, y: Vector) -> Infeasible | None:
     y = y / abs(y).max()
     y[abs(y) < 1e-11] = 0.0
     support = np.flatnonzero(y)
-    rows = _array(A, y != 0) if support.size * program.n <= EXACT_WORK else None
+    rows = _array(A, support) if support.size * program.n <= EXACT_WORK else None
     if rows is not None and (exact := _infeasible_exactly(program, y, support, rows)):
         return exact
     size = abs(y) @ abs(A)
@@ -286,7 +286,7 @@ def _unbounded_exactly(program: Program, d: Vector, point: Vector, violation: fl
 
 
 def _array(M: Matrix, rows: Vector | None = None) -> np.ndarray:
-    """M, or the rows that a mask names, as an array."""
+    """M, or its rows with these numbers, as an array."""
     if isinstance(M, np.ndarray):
         return M if rows is None else M[rows]
     return (M if rows is None else M.some_rows(rows)).toarray()

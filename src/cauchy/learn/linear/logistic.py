@@ -27,7 +27,7 @@ from ..base import (
     one_of,
     sample_weights,
 )
-from .newton import gap_by_curvature, gap_by_duality, minimize
+from .newton import MANY, gap_by_curvature, gap_by_duality, minimize
 from .separation import search, separable
 from .softmax import Logistic
 
@@ -55,9 +55,9 @@ class LogisticRegression(ClassifierMixin, Estimator):
 
     X (n, p) dense or sparse, y (n,) labels. The objective, the classes' weights and the shapes are scikit-learn's;
     the intercept is not penalized. Two classes: `coef_` (1, p); more, K: one softmax over all, `coef_` (K, p).
-    `penalty=None`, or C = inf: no penalty. `tol` bounds the largest entry of the gradient of the mean loss (with its
-    penalty), as there; Newton's method goes on to 1e-8 at no great price. From 20 000 samples on the search starts
-    from the solution for a tenth of them, drawn with `random_state` (None: the same ones each time).
+    `penalty=None`, or C = inf: no penalty. `tol` bounds the gradient of the mean loss (with its penalty), each entry
+    over the largest |x| of its feature; Newton's method goes on to 1e-8 at no great price. From 20 000 samples on the
+    search starts from solutions for parts of them, drawn with `random_state` (None: the same ones each time).
 
     `certificate_`: primal = the objective; gap, rounding included, is a bound of primal - minimum by duality, or by
     the curvature around the solution, which shows that the minimum exists (the only one without a penalty). PROVED if
@@ -109,7 +109,9 @@ class LogisticRegression(ClassifierMixin, Estimator):
         one_of(self, "penalty", "l2", None)
         for name in ("fit_intercept", "warm_start"):
             one_of(self, name, True, False)
-        X, y = data(self, X, y, accept_sparse="csr", order="C")
+        large = isinstance(X, np.ndarray) and X.dtype == np.float64 and X.ndim == 2 and len(X) >= MANY
+        given = X
+        X, y = data(self, X, y, accept_sparse="csr", order="C", ensure_all_finite=not large)
         weights = sample_weights(self, sample_weight, X)
         self.classes_, codes = _labels(y)
         K = len(self.classes_)
@@ -120,22 +122,29 @@ class LogisticRegression(ClassifierMixin, Estimator):
             )
         c = class_weights(self, self.class_weight, y, weights)
         if (c == 0).any():
+            if large:
+                data(self, given, y)  # what is left out must be data too
             kept = c > 0
             X, codes, c = X[kept], codes[kept], c[kept]
         counts = np.bincount(codes, weights=c, minlength=K)
         if (counts == 0).any():
-            raise DomainError(
-                f"LogisticRegression: the class {self.classes_.tolist()[np.argmin(counts)]!r} has samples of weight zero only"
-            )
+            absent = self.classes_.tolist()[np.argmin(counts)]
+            raise DomainError(f"LogisticRegression: the class {absent!r} has no sample of weight > 0")
         free = self.penalty is None or math.isinf(C)
         if not free:
             c = c * C
         problem = Logistic(X, codes, K, c, 0.0 if free else 1.0, intercept=bool(self.fit_intercept))
-        goal = tol * float(c.sum())
-        now, trail = minimize(problem, self._start(problem), goal, most, rng=self._rng())
+        goal, rng = tol * float(c.sum()), self._rng()
+        single = problem.single() if large and problem.n >= 400 * problem.q * problem.m else None
+        largest = problem.largest()
+        if large and not np.isfinite(largest).all():
+            data(self, given, y)  # raises where an entry is not finite
+        if single is not None and not ((largest > 1e-12) & (largest < 1e12)).all():  # or too close to float32's ends
+            single, largest = None, problem.largest(again=True)
+        problem.unit = np.where(largest > 0, largest, 1.0)[:, None]
+        now, trail = minimize(problem, self._start(problem), goal, most, single=single, rng=rng)
         if free and now.value < 0.9 * math.log(2) * float(c.min()):  # each sample's own class has more than half
             raise separable(X, codes, self._rows(problem, now.v))
-        largest = problem.largest()
         gap, method = gap_by_duality(problem, now, largest), "linear_duality"
         local = lambda near: (gap_by_curvature(problem, now, near, largest), "linear_self_concordant")
         if gap > SMALL * now.value:

@@ -19,7 +19,7 @@ from .design import EPS, rounding
 from .softmax import Logistic, Pass
 
 LAPACK: Any = sl.lapack  # made at run time: unknown to type checkers
-MANY = 20_000  # samples from which a part of them is solved first
+MANY = 20_000  # samples from which parts of them are solved first, in float32
 
 
 @dataclass
@@ -112,21 +112,26 @@ def conjugate(product: Callable[[np.ndarray], np.ndarray], g: np.ndarray, scale:
     return d if d.any() else g / scale
 
 
-def minimize(objective: Logistic, v: np.ndarray, goal: float, most: int, *, rng: Any = None) -> tuple[Pass, Trail]:
-    """From v to max |gradient| <= goal, or to what rounding allows, in at most `most` iterations."""
+def minimize(
+    objective: Logistic, v: np.ndarray, goal: float, most: int, *, single: Logistic | None = None, rng: Any = None
+) -> tuple[Pass, Trail]:
+    """From v to objective.size(gradient) <= goal, or to what rounding allows, in at most `most` iterations.
+
+    With the objective in float32, `single`, and a generator: from where these lead first.
+    """
     size = objective.q * objective.m
     explicit = objective.explicit
     cheap = not explicit or size <= 8 or objective.n * size * size < 4e6
     inverse, trail = None, Trail()
-    if rng is not None and explicit and not objective.sparse and objective.n >= max(MANY, 400 * size):
-        v, inverse = rough(objective, v, rng)
+    if single is not None:
+        v, inverse = rough(single, v, rng)
     now = objective.at(v, hessian=explicit and inverse is None)
     trail.passes += 1
     scale = objective.diagonal() if not explicit else np.zeros(0)
     first = float(np.linalg.norm(now.gradient)) or 1.0
     for step in range(most + 1):
         trail.curved = now if now.hessian is not None else trail.curved
-        largest = float(np.abs(now.gradient).max())
+        largest = objective.size(now.gradient)
         trail.value.append(now.value)
         trail.gradient.append(largest)
         if largest <= goal:
@@ -169,7 +174,7 @@ def search(objective: Logistic, now: Pass, d: np.ndarray, *, hessian: bool, trai
         if after.value <= now.value + 1e-4 * t * slope:
             return after
         if -t * slope <= 1e4 * noise:
-            smaller = np.abs(after.gradient).max() < 0.9 * np.abs(now.gradient).max()
+            smaller = objective.size(after.gradient) < 0.9 * objective.size(now.gradient)
             return after if smaller and after.value <= now.value + noise else None
         bend = after.value - now.value - t * slope
         best = -slope * t * t / (2 * bend) if math.isfinite(bend) else 0.0
@@ -177,17 +182,17 @@ def search(objective: Logistic, now: Pass, d: np.ndarray, *, hessian: bool, trai
     return None
 
 
-def rough(objective: Logistic, v: np.ndarray, rng: Any) -> tuple[np.ndarray, Inverse | None]:
+def rough(whole: Logistic, v: np.ndarray, rng: Any) -> tuple[np.ndarray, Inverse | None]:
     """A point close to the minimum and about H⁻¹ there, in float32: from 2 % of the samples, 10 %, and all.
 
     What it gets wrong costs passes later on, and nothing else. From v, which stands where a part is no help.
     """
-    start, inverse = v, None
+    start, inverse, size, total = v, None, whole.q * whole.m, float(whole.c.sum(dtype=np.float64))
     for share in (50, 10):
-        count = max(objective.n // share, 40 * objective.q * objective.m)
-        part = objective.rows(np.sort(rng.choice(objective.n, count, replace=False)))
+        count = max(whole.n // share, 40 * size)
+        part = whole.rows(np.sort(rng.choice(whole.n, count, replace=False)))
         now = part.at(v, hessian=True)
-        noise = 0.05 * objective.q * objective.m * float(objective.c.mean(dtype=np.float64)) * objective.n / count / 10
+        noise = 0.005 * size * total / count
         for _ in range(12):
             inverse = Inverse(now.hessian, part) if now.hessian is not None else inverse
             d = -inverse(now.gradient) if inverse is not None else -now.gradient
@@ -200,7 +205,6 @@ def rough(objective: Logistic, v: np.ndarray, rng: Any) -> tuple[np.ndarray, Inv
             now = after if after.hessian is not None else part.at(after.v, hessian=True)
         else:
             return start, None
-    whole = objective.single()
     now = whole.at(v, hessian=inverse is None)
     if not math.isfinite(now.value):
         return start, None
@@ -209,7 +213,7 @@ def rough(objective: Logistic, v: np.ndarray, rng: Any) -> tuple[np.ndarray, Inv
         if inverse is None:
             return now.v, None
         d = -inverse(now.gradient)
-        near = -float(np.sum(now.gradient * d)) <= 3e-5 * float(objective.c.sum(dtype=np.float64))
+        near = -float(np.sum(now.gradient * d)) <= 3e-5 * total
         if near and now.hessian is not None:
             return now.v + d, inverse
         after = search(whole, now, d, hessian=near, trail=Trail())
@@ -265,10 +269,10 @@ def gap_by_curvature(objective: Logistic, now: Pass, near: Pass | None, largest:
     that norm of the Newton step: lambda r <= 1/2 implies that F attains its minimum and F(v) - min F <= lambda²
     (Bach 2010; Tran-Dinh, Li, Cevher 2015).
     """
-    if near is None or near.hessian is None or not (largest > 0).all() or not np.isfinite(now.gradient).all():
+    if near is None or near.hessian is None or not np.isfinite(now.gradient).all():
         return math.inf
     m, total, size = objective.m, float(objective.c.sum()), len(near.hessian)
-    scale = np.tile(largest, m)
+    scale = np.tile(np.where(largest > 0, largest, 1.0), m)
     off = rounding(2 * objective.n + 64)
     h = fixed(near.hessian, objective) / np.multiply.outer(scale, scale)
     h[np.diag_indices(size)] -= size * off * (total + float(np.trace(h)) / size)

@@ -61,7 +61,7 @@ def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
     return shape[:axis] + shape[axis + 1 :]
 
 
-class _Cut:
+class Cut:
     """The classification of a graph's nodes for one length n."""
 
     def __init__(self, graph: Graph, n: int) -> None:
@@ -382,7 +382,7 @@ def outlined(graph: Graph) -> Graph:
 
 
 def _with_lanes(graph: Graph, n: int) -> Graph:
-    cut = _Cut(graph, n)
+    cut = Cut(graph, n)
     users: dict[Node, list[Node]] = {}
     for m in graph.nodes:
         for a in m.args:
@@ -405,7 +405,7 @@ def _with_lanes(graph: Graph, n: int) -> Graph:
     return _replaced(graph, made) if made else graph
 
 
-def _loop(cut: _Cut, stores: list[Node], folds: list[Node]) -> dict[Node, Node]:
+def _loop(cut: Cut, stores: list[Node], folds: list[Node]) -> dict[Node, Node]:
     """A LANES node for one phase, and the nodes it stands for; nothing where it does not pay."""
     outputs = [cut.small[m] for m in stores] + [cut.ends[m][0] for m in folds]
     found = Graph((), tuple(outputs))

@@ -20,10 +20,12 @@ from ..derive.merge import merge_scans
 from . import rolled
 from .access import aligned
 from .blas import gemm
+from .chunks import split
+from .columns import Columns, columned
 from .ir import Builder
 from .keep import Pairs, kept, wanted
 from .lanecode import LaneLoop
-from .lanes import outlined
+from .lanes import Cut, outlined
 from .llvm import vector_bytes
 from .own import family
 from .plan import Call, Group, Plan
@@ -116,9 +118,10 @@ class Program:
         self.work, self.scratch = 0.0, 0
         self.plan: Plan | None = None
         self.captured = tuple(n for n in self.graph.nodes if n.prim is CONST and n.origin is not None)
-        if small(self.graph):
+        cut = columned(self.graph)
+        if cut is not None or small(self.graph):
             self.slots, self.values = (*self.graph.inputs, *self.captured), ()
-            self._write_unrolled()
+            self._write_unrolled(cut)
             return
         self.plan = Plan(self.graph, vector_bytes() // 8, self._rolls)
         self.values = tuple(n for n, how in self.plan.calls.items() if how == "value")
@@ -253,10 +256,12 @@ class Program:
             lines += self._step(k, step, known)
         close(True)
 
-    def _write_unrolled(self) -> None:
-        code = Unrolled(self.graph, self.slots, self.numbers)
+    def _write_unrolled(self, cut: Cut | None) -> None:
+        parts = self.graph, self.slots, self.numbers
+        code = Unrolled(*parts) if cut is None else Columns(*parts, cut)
         self.text.take(code.b)
-        self.text.functions.append(self._function(self.name, code.b.lines))
+        pieces, lines, self.scratch = split(code.b.lines, self.name)
+        self.text.functions += [*pieces, self._function(self.name, lines)]
         self.segments = [Segment(self.name, ())]
 
     def _step(self, k: int, step: Group | Call, known: dict[Node, str]) -> list[str]:

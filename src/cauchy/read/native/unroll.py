@@ -17,6 +17,7 @@ from ..value import value
 from ..value.index import full_key
 from . import dense, order
 from .ir import Builder, Value, kind_of, storage
+from .lanes import Cut
 from .loopnest import identity_of
 from .matrices import RULES as DENSE
 from .nest import apply, combine
@@ -25,7 +26,8 @@ from .roots import letters
 from .scalar import converted, kinds_supported, loop_kinds, native
 
 LIMIT = 1000.0  # additions; a function like exp counts as 25
-NUMBERS = 15_000.0  # instructions, in a graph of numbers and very short arrays, of which loops would have nothing
+NUMBERS = 40_000.0  # instructions, in a graph of numbers and very short arrays, of which loops would have nothing
+SHORT = 4, 64  # entries of a very short array; of the longest few among many numbers
 
 _ARRANGED = (P.reshape, P.transpose, P.broadcast_to, P.identity, P.stop_gradient)
 _INDEXED = {P.getitem: 1, P.scatter_add: 1, P.setitem: 2, P.add_at: 2}  # number of arguments before the index arrays
@@ -40,10 +42,20 @@ _FOLDS = {
 }
 
 
-def small(graph: Graph) -> bool:
-    """Whether a graph is worth unrolling, and made of what this file knows."""
+def small(graph: Graph, cut: Cut | None = None) -> bool:
+    """Whether a graph is worth unrolling, and made of what this file knows.
+
+    `cut`: nodes of which a vector of columns counts as `cut.n / 8` numbers, and at least one.
+    """
     work = 0.0
-    numbers = all(math.prod(n.shape) <= 4 for n in graph.nodes if n.prim.outputs == 1)
+
+    def entries(n: Node) -> float:
+        if cut is not None and n in cut.axis:
+            return math.prod(cut.small[n].shape) * max(1.0, cut.n / 8)
+        return math.prod(n.shape)
+
+    sizes = [entries(n) for n in graph.nodes if n.prim.outputs == 1]
+    numbers = max(sizes, default=1) <= SHORT[0] or (max(sizes) <= SHORT[1] and sum(sizes) <= 1.5 * len(sizes))
     limit = NUMBERS if numbers else LIMIT
     for n in graph.nodes:
         if n in graph.inputs or n.prim is CONST:
@@ -53,9 +65,9 @@ def small(graph: Graph) -> bool:
         if isinstance(n.dtype, tuple) or not kinds_supported([n.dtype]) or not _known(n):
             return False
         cost = native[n.prim].cost if n.prim in native else 1.0
-        work += math.prod(n.shape) * (min(cost, 3.0) if numbers else cost)
+        work += entries(n) * (min(cost, 3.0) if numbers else cost)
         if n.prim in _FOLDS or n.prim not in native:
-            work += sum(math.prod(a.shape) for a in n.args)
+            work += sum(map(entries, n.args))
         if n.prim in (P.matmul, P.dot, P.inner, P.vdot, P.einsum):
             work += _terms(n)
         if n.prim in DENSE:
@@ -117,18 +129,21 @@ class Entries:
         self.bad = b.const("i1", False)  # whether NumPy would raise
         for n in graph.nodes:
             if n not in self.env and n.prim is not CONST:
-                self.env[n] = self._entries(n)
+                self.add(n)
+
+    def add(self, n: Node) -> None:
+        self.env[n] = self._entries(n)
 
     # -- entries -----------------------------------------------------------------------------------------------
 
     def entries(self, n: Node, kind: str) -> np.ndarray:
         """The values of a node in an element kind, as an array of its shape."""
         if n.prim is CONST and n not in self.env:
-            return _each(np.asarray(n.value), lambda v: self.b.const(kind, v))
+            return each(np.asarray(n.value), lambda v: self.b.const(kind, v))
         found = self.env[n]
         if kind == kind_of(n.dtype):
             return found
-        return _each(found, lambda v: converted(self.b, v, kind))
+        return each(found, lambda v: converted(self.b, v, kind))
 
     def _entries(self, n: Node) -> np.ndarray:
         kind = kind_of(n.dtype)
@@ -139,7 +154,7 @@ class Entries:
             x = self.entries(n.args[0], inside)
             axis = n.params["axis"]
             axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-            x = _each(x, lambda v: converted(self.b, v, kind)) if inside != kind else x
+            x = each(x, lambda v: converted(self.b, v, kind)) if inside != kind else x
             return self._folded(x, axes, _FOLDS[n.prim], kind).reshape(n.shape)
         if n.prim in (P.matmul, P.dot, P.inner, P.vdot, P.einsum):
             return self._contracted(n, kind)
@@ -172,7 +187,7 @@ class Entries:
         size = math.prod(x.shape[d] for d in kept)
         rows = np.transpose(x, (*axes, *kept)).reshape(math.prod(x.shape[a] for a in axes), size)
         if not len(rows):
-            return _each(np.empty(size), lambda _: self.b.const(kind, identity_of(op, kind, True)))
+            return each(np.empty(size), lambda _: self.b.const(kind, identity_of(op, kind, True)))
         parts: list[np.ndarray] = list(rows)
         join: Any = np.frompyfunc(lambda a, c: combine(self.b, op, a, c), 2, 1)
         while len(parts) > 1:
@@ -250,7 +265,7 @@ class Entries:
         if n.prim is P.getitem:
             return _boxed(self.entries(n.args[0], kind)[key]).reshape(n.shape)
         v = self.entries(n.args[count - 1], kind)
-        zero = lambda shape: _each(np.empty(shape), lambda _: self.b.const(kind, 0.0))
+        zero = lambda shape: each(np.empty(shape), lambda _: self.b.const(kind, 0.0))
         out = zero(n.params["shape"]) if n.prim is P.scatter_add else self.entries(n.args[0], kind).copy()
         at = np.arange(out.size).reshape(out.shape)[key]
         v = np.broadcast_to(v, np.shape(at)).ravel()
@@ -301,7 +316,7 @@ class Unrolled(Entries):
             self.b.do(f"store {t} {v.ref}, ptr {p}")
 
 
-def _each(x: np.ndarray, f: Callable[[Any], Value]) -> np.ndarray:
+def each(x: np.ndarray, f: Callable[[Any], Value]) -> np.ndarray:
     out = np.empty(x.size, object)
     for k, v in enumerate(x.ravel()):
         out[k] = f(v)
