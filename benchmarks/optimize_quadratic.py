@@ -85,9 +85,12 @@ def conic(P: Any, q: Any, A: Any, l: Any, u: Any) -> Callable[[], Any]:
 
 def main(names: list[str]) -> None:
     head = f"{'program':10} {'n':>4} {'ours':>9} {'PIQP':>9} {'Clarabel':>9} {'over PIQP':>10} {'over Clarabel':>14}"
+    programs = collection()
+    if unknown := set(names) - set(programs):
+        raise SystemExit(f"no program {', '.join(sorted(unknown))}; there are {', '.join(programs)}")
     print(f"{head} {'residual':>9}  solver")
     totals: dict[str, float] = {}
-    for name, (P, q, A, l, u, r, m) in collection().items():
+    for name, (P, q, A, l, u, r, m) in programs.items():
         if names and name not in names:
             continue
         best = quadratic(P, q, A, l, u, r=r)

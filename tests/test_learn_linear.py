@@ -29,6 +29,7 @@ from cauchy.learn import (
     LinearRegression,
     LogisticRegression,
     Ridge,
+    Separable,
     lasso_path,
     load,
     shrink,
@@ -36,7 +37,7 @@ from cauchy.learn import (
 )
 from cauchy.learn.base import ConvergenceWarning
 from cauchy.learn.linear import newton, softmax
-from cauchy.learn.linear.separation import Separable, gains
+from cauchy.learn.linear.separation import gains
 from cauchy.proof import Verdict
 
 MODELS = [LinearRegression(), Ridge(), Lasso(), ElasticNet(), LogisticRegression()]

@@ -19,7 +19,7 @@ from cauchy.proof import Verdict
 
 def grid(k):
     """The five-point Laplacian on k x k points."""
-    line = sparse.diags_array([-np.ones(k - 1), 2 * np.ones(k), -np.ones(k - 1)], offsets=[-1, 0, 1])
+    line = sparse.diags_array([-np.ones(k - 1), 2 * np.ones(k), -np.ones(k - 1)], offsets=[-1, 0, 1])  # pyright: ignore[reportArgumentType]
     return (sparse.kron(sparse.eye_array(k), line) + sparse.kron(line, sparse.eye_array(k))).tocsr()
 
 

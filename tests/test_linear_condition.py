@@ -122,7 +122,7 @@ def test_large_matrices_are_estimated():
     exact = np.linalg.cond(a, 1)
     assert exact / 3 < c.value < exact * (1 + 1e-9)
     n = 2000
-    t = sparse.diags_array([-np.ones(n - 1), 2 * np.ones(n), -np.ones(n - 1)], offsets=[-1, 0, 1])
+    t = sparse.diags_array([-np.ones(n - 1), 2 * np.ones(n), -np.ones(n - 1)], offsets=[-1, 0, 1])  # pyright: ignore[reportArgumentType]
     assert condition(t).value == pytest.approx(4 * (n / 2) * (n / 2 + 1) / 2, rel=1e-6)
     assert math.isinf(condition(sparse.diags_array(np.r_[0.0, np.ones(600)])).value)
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nist_linear import NAMES, digits, read
 from test_linear_solve import exactly, within
@@ -20,7 +20,7 @@ def floats(problem):
     return np.array(problem.rows, dtype=float), np.array(problem.y, dtype=float)
 
 
-def normal_equations(a, b, lam=0):
+def normal_equations(a, b, lam=0.0):
     """The solution of (A'A + lam I) x = A'b over the rational numbers."""
     rows = [[Fraction(v) for v in row] for row in a.tolist()]
     side = [Fraction(v) for v in b.tolist()]
@@ -71,6 +71,7 @@ def test_filip_where_a_truncated_decomposition_has_no_digit():
 # -- bounds ------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 5), st.integers(0, 4), st.integers(0, 10), st.booleans())
 def test_the_bound_holds(seed, n, more, power, regularized):
     rng = np.random.default_rng(seed)
@@ -85,6 +86,56 @@ def test_the_bound_holds(seed, n, more, power, regularized):
         return
     if s.forward_bound is not None:
         assert within(s.x, normal_equations(a, b, lam), s.forward_bound)
+
+
+@pytest.mark.parametrize("f", [lstsq, lambda a, b, **o: ridge(a, b, 0.25, **o)])
+@pytest.mark.parametrize("proof", ["auto", "none", "exact"])
+def test_several_right_hand_sides_are_as_good_as_one(f, proof):
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(9, 3)) * 10.0 ** np.arange(3), rng.normal(size=(9, 4)) * 10.0 ** np.arange(-100, 100, 50)
+    b[:, 2] = 0
+    s = f(a, b, proof=proof)
+    assert s.x.shape == s.digits.shape == (3, 4)
+    assert s.residual.shape == b.shape
+    for k in range(4):
+        alone = f(a, b[:, k], proof=proof)
+        assert s.verdict is alone.verdict
+        assert s.x[:, k] == pytest.approx(alone.x, rel=1e-13)
+        assert s.residual[:, k] == pytest.approx(alone.residual, rel=1e-13)
+        assert alone.backward_error <= 2 * s.backward_error + 1e-17
+        if f is lstsq:
+            assert s.deviations[:, k] == pytest.approx(alone.deviations, rel=1e-13)
+            assert s.deviation[k] == pytest.approx(alone.deviation, rel=1e-13)
+        if proof != "none":
+            assert within(s.x[:, k], normal_equations(a, b[:, k], 0.0 if f is lstsq else 0.25), s.forward_bound[:, k])
+    assert s.text("en") != s.text("zh")
+
+
+def test_the_path_of_several_right_hand_sides():
+    a, b = np.random.default_rng(0).normal(size=(9, 3)), np.random.default_rng(1).normal(size=(9, 2))
+    both, each = ridge(a, b, 1.0), [ridge(a, c, 1.0) for c in b.T]
+    assert both.path.x == pytest.approx(np.stack([r.path.x for r in each], axis=2))
+    assert both.path.norm == pytest.approx(np.hypot(*(r.path.norm for r in each)))
+    assert both.path.residual == pytest.approx(np.hypot(*(r.path.residual for r in each)))
+
+
+def test_the_shortest_of_several_solutions():
+    a = np.c_[BASE, BASE[:, 0] + BASE[:, 1]]
+    b = np.random.default_rng(1).normal(size=(20, 2))
+    s = lstsq(a, b, rank=3)
+    assert s.x == pytest.approx(np.linalg.pinv(a, rcond=1e-10) @ b, abs=1e-11)
+    assert np.isnan(s.deviation).all()
+
+
+def test_small_numbers_are_not_printed_as_zeros():
+    s = lstsq(np.vander(np.linspace(0, 1, 10), 4), np.arange(10.0) ** 2)
+    text = s.text("en")
+    assert "standard errors of x [7.11e-14, 1.08e-13, 4.51e-14, 4.92e-15]" in text
+    assert "0.0," not in text
+    moved = s.estimates["data_effect"]  # true for the decimals, k/9 and k^2: 0, 81, 0, 0
+    assert (np.abs(s.x - [0, 81, 0, 0]) <= moved).all()
+    assert moved.max() < 1e-12
+    assert f"about [{moved[0]:.2g}, {moved[1]:.2g}" in text
 
 
 def test_the_residual_is_orthogonal_to_the_columns():
@@ -286,7 +337,7 @@ def test_unfit_lambda_is_refused(lam):
 
 
 def test_reports_and_pictures():
-    r = ridge(np.vander(np.linspace(0, 1, 12), 6), np.sin(np.arange(12.0)), 1e-3)
+    r = ridge(np.vander(np.linspace(0, 1, 12), 6), np.sin(np.arange(24.0)).reshape(12, 2), 1e-3)
     s = lstsq(*floats(read("Norris")))
     for text in (r.text("zh"), s.text("zh")):
         assert any("\u4e00" <= c <= "\u9fff" for c in text)

@@ -281,11 +281,30 @@ def assembled(n: Node) -> Node | None:
     return make(P.concatenate, tuple(parts), n.shape, n.dtype, {"axis": axis}, n.site)
 
 
+def chosen_once(n: Node) -> Node | None:
+    """where(c, where(c, a, b), d) = where(c, a, d) and where(c, a, where(c, b, d)) = where(c, a, d), bit by bit.
+
+    Both conditions are one node. The result must have its dtype and shape without what was left out.
+    """
+    if n.prim is not P.where:
+        return None
+    c, a, b = n.args
+    again = lambda x: x.prim is P.where and x.args[0] is c and x.dtype == n.dtype
+    a, b = a.args[1] if again(a) else a, b.args[2] if again(b) else b
+    if (a, b) == n.args[1:] or np.broadcast_shapes(c.shape, a.shape, b.shape) != n.shape:
+        return None
+    kept = [x for x in (a, b) if not _python(x)]
+    if not kept or any(x.dtype != n.dtype for x in kept):
+        return None
+    return make(P.where, (c, a, b), n.shape, n.dtype, n.params, n.site)
+
+
 EXACT: tuple[Rule, ...] = (
     passes_on,
     reshaped_once,
     column_of_flat,
     neutral,
+    chosen_once,
     assembled,
     transposed_twice,
     transposed_last,

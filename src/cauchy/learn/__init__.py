@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .linear.least_squares import LinearRegression, Ridge
     from .linear.logistic import LogisticRegression
     from .linear.path import LassoPath, lasso_path
+    from .linear.separation import Separable
     from .linear.shrink import shrink, soft_threshold
     from .mlp import MLPClassifier, MLPRegressor
     from .store import load
@@ -35,6 +36,7 @@ __all__ = [
     "MLPClassifier",
     "MLPRegressor",
     "Ridge",
+    "Separable",
     "lasso_path",
     "load",
     "shrink",
@@ -57,6 +59,7 @@ _ROOM_OF = ESTIMATORS | {
     "Certificate": "certificate",
     "History": "certificate",
     "LassoPath": "linear.path",
+    "Separable": "linear.separation",
     "lasso_path": "linear.path",
     "load": "store",
     "shrink": "linear.shrink",

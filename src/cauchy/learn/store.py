@@ -148,7 +148,7 @@ def _encode(value: Any, tensors: dict[str, np.ndarray], what: str) -> Any:
         return {kind: {f.name: again(getattr(value, f.name)) for f in dataclasses.fields(value)}}
     if isinstance(value, sparse.csr_matrix | sparse.csr_array):
         parts = [again(a) for a in (value.data, value.indices, value.indptr)]
-        return {"csr": [isinstance(value, sparse.csr_array), list(np.shape(value)), *parts]}
+        return {"csr": [isinstance(value, sparse.csr_array), list(value.shape or ()), *parts]}
     raise DomainError(
         f"cannot save {what}: a {type(value).__module__}.{type(value).__qualname__} is not plain data",
         fix="numbers, strings, lists, tuples, dicts and arrays can be saved",

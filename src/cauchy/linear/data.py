@@ -17,6 +17,7 @@ from ..errors import DomainError, ShapeError
 
 Proof = Literal["auto", "none", "double", "exact"]
 _PROOFS = get_args(Proof)
+LARGEST_EXACT = 4_000_000  # entries of a sparse matrix that is solved with fractions
 LARGEST_POWER = 5000  # of ten, in a text or Decimal carried exactly
 
 
@@ -113,6 +114,8 @@ def rational_sides(value: Any, length: int) -> np.ndarray:
 def rationals(value: Any, name: str, *ndim: int) -> np.ndarray:
     """The argument as an object array of Fractions: texts and Decimals as written, doubles as the numbers they are."""
     if sparse.issparse(value):
+        if np.prod(value.shape, dtype=float) > LARGEST_EXACT:
+            raise DomainError(f"{name}: of shape {value.shape} is too large for fractions", fix='proof="auto"')
         value = value.toarray()
     if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
         raise DomainError(f"{name}: has masked entries", fix="leave the rows out, or fill them")

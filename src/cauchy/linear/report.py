@@ -92,7 +92,7 @@ class Answer(Told):
         condition, backward = f"{self.condition:.3g}", number(self.backward_error)
         lines = [
             self._known(lang),
-            f"x = {entries(self.x)}",
+            f"x = {entries(self.x, between=', ' if self.x.ndim == 1 else _ROW)}",
             say("linear.quality", lang, condition=condition, backward=backward) + quality,
             *more,
         ]
@@ -121,17 +121,20 @@ class Answer(Told):
         return say("linear.digits_few", lang, entry=entry, bound=number(bound[at]), largest=number(bound.max()))
 
 
+_ROW = ",\n" + 7 * " "
+
+
 def number(v: float) -> str:
     """A size: two figures say enough."""
     return f"{v:.2g}"
 
 
-def entries(x: np.ndarray, shown: Callable[[float], str] = repr) -> str:
+def entries(x: np.ndarray, shown: Callable[[float], str] = repr, between: str = ", ") -> str:
     """The entries of a vector or matrix, or the first and last of them; to the last digit unless told otherwise."""
     rows = [shown(v) for v in x.tolist()] if x.ndim == 1 else [entries(row, shown) for row in x]
     if len(rows) > 12:
         rows[6:-3] = ["..."]
-    return f"[{(', ' if x.ndim == 1 else ',' + chr(10) + ' ' * 7).join(rows)}]"
+    return f"[{between.join(rows)}]"
 
 
 def correct_digits(x: np.ndarray, bound: np.ndarray) -> np.ndarray:

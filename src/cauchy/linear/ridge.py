@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,7 +93,9 @@ class Ridge(Answer):
         return made
 
 
-def ridge(A: Any, b: Any, lam: float, *, lams: Any = None, proof: ProofKind = "auto") -> Ridge:
+def ridge(
+    A: Any, b: Any, lam: float | str | Decimal | Fraction, *, lams: Any = None, proof: ProofKind = "auto"
+) -> Ridge:
     """The x that makes |A x - b|^2 + lam |x|^2 smallest, lam > 0: the answer for any rank, with a proven error bound.
 
     A of shape (m, n), b (m,) or, for several problems with one lam, (m, k). The same x makes (1/2)|A x - b|^2 +

@@ -29,8 +29,8 @@ def solved(A: Any, b: Any, proof: str, begun: float) -> dict[str, Any]:
     """The fields of the solution of A x = b for a sparse A, shape (n, n), and b (n,) or (n, k)."""
     if proof == "double":
         raise DomainError("proof: a sparse system is solved without proof", fix='A.toarray(), or proof="auto"')
+    matrix(np.broadcast_to(np.zeros(1, A.dtype), A.shape), square=True)
     a: Any = sparse.csc_array(A, copy=True)
-    matrix(np.broadcast_to(0.0, a.shape), square=True)
     numbers(a.data if a.nnz else np.zeros(1), "A", 1)
     a = a.astype(np.float64)
     a.sum_duplicates()

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg import lu_factor, lu_solve
+from scipy.linalg.lapack import get_lapack_funcs
 from scipy.sparse.linalg import splu
 
 from .columns import Vector
 from .gap import QuadraticCertificate, certificate
 from .program import Program
 
+_getrf, _getrs = get_lapack_funcs(("getrf", "getrs"), dtype=np.float64)
 SHIFT = 1e-9
 ROUNDS = 12  # corrections of the active set
 REFINEMENTS = 12
@@ -147,8 +148,8 @@ def _factor(program: Program, A: Any, F: Vector, k: int) -> Callable[[Vector], V
         K *= step[:, None]
         scale *= step
     K.flat[:: f + k + 1] += _shift(f, k)
-    factors = lu_factor(K, check_finite=False)
-    return lambda r: scale * lu_solve(factors, scale * r, check_finite=False)
+    lu, pivots, _ = _getrf(K.T, overwrite_a=1)  # K is symmetric
+    return lambda r: scale * _getrs(lu, pivots, scale * r)[0]
 
 
 def _sparse_factor(program: Program, A: Any, F: Vector, k: int) -> Callable[[Vector], Vector]:

@@ -140,7 +140,7 @@ def machine(a: Functions) -> tuple[Callable[..., State], Callable[[State, Settin
 
     def halve(s: State, settings: Settings, finite: Any) -> State:
         alpha = 0.5 * np.where(s.corrections > 0, s.newton.alpha, s.trial.alpha)
-        over = alpha < np.where(finite, s.shortest, condensed.EPS)
+        over = alpha < np.where(finite, s.shortest, EPS)
         lost = over & ((s.phase == 1) | (s.theta <= settings.tol))
         turn = over & ~lost  # to phase 1: the current point once more, as a trial point that is taken
         s = filtered(s, turn)

@@ -19,6 +19,7 @@ from ..errors import CauchyError, DomainError
 from .columns import Columns, Vector
 from .program import Matrix, Program
 
+STRICTER = 1e-2  # solvers are asked for this much more than the certificate, where they measure relatively
 Status = Literal["solved", "infeasible", "unbounded", "failed"]
 
 
@@ -64,7 +65,7 @@ class Reduced:
         n, m, A = program.n, program.m, program.A
         low, high = program.low, program.high
         self.lower, self.upper = low[m:], high[m:]
-        self.owned: list[tuple[int, Vector, Vector, Vector]] = []  # whose bound is a row's: side, variable, row, a
+        self.owned: list[tuple[int, Vector, Vector, Vector]] = []  # whose bound is a row's: side (0: both), variable, row, a
         self.fixed = self.equal = NOTHING
         low, high = low[:m], high[:m]
         inside = np.isfinite(np.maximum(low, -high))
@@ -159,12 +160,10 @@ class Reduced:
         if self.fixed.size:
             y[m + self.fixed] = ye[self.equal.size :]
         for sign, j, rows, a in self.owned:
-            mine = z[j] if not self.fixed.size else y[m + j]
-            if sign:
-                here = mine > 0 if sign > 0 else mine < 0
-                j, rows, a, mine = j[here], rows[here], a[here], mine[here]
-            y[rows] = mine / a
-            y[m + j] = 0.0
+            mine = y[m + j]
+            here = mine > 0 if sign > 0 else mine < 0 if sign < 0 else slice(None)
+            y[rows[here]] = mine[here] / a[here]
+            y[m + j[here]] = 0.0
         return y
 
 
@@ -192,7 +191,8 @@ def piqp(program: Program, reduced: Reduced, tolerance: float) -> Answer:
     package = load("piqp")
     solver = package.SparseSolver() if program.sparse else package.DenseSolver()
     settings = solver.settings
-    settings.eps_abs = settings.eps_rel = settings.eps_duality_gap_abs = settings.eps_duality_gap_rel = tolerance
+    settings.eps_abs = settings.eps_duality_gap_abs = tolerance
+    settings.eps_rel = settings.eps_duality_gap_rel = STRICTER * tolerance
     n, R = program.n, reduced
     if program.sparse:
         P: Any = sp.csc_matrix((n, n)) if program.P is None else program.P.shell()
@@ -231,7 +231,7 @@ def clarabel(program: Program, reduced: Reduced, tolerance: float) -> Answer:
     cones = [package.ZeroConeT(count), package.NonnegativeConeT(sides.size - count)]
     settings = package.DefaultSettings()
     settings.verbose, settings.max_threads = False, 1
-    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = STRICTER * tolerance
     found = package.DefaultSolver(P, program.q, rows, sides, cones, settings).solve()
     dual = np.array(found.z)
     yg, z = np.zeros(R.low.size), np.zeros(n)
@@ -266,7 +266,7 @@ def highs(program: Program, reduced: Reduced, tolerance: float) -> Answer:
         sides = np.concatenate([R.high[up], -R.low[down]])
     if isinstance(E, Columns):
         E = E.matrix()
-    least = max(tolerance, 1e-10)  # what HiGHS accepts
+    least = max(STRICTER * tolerance, 1e-10)  # what HiGHS accepts
     found = linprog(
         program.q, rows, sides, E, None if E is None else R.e, np.column_stack([R.lower, R.upper]),
         method="highs", options={"primal_feasibility_tolerance": least, "dual_feasibility_tolerance": least},

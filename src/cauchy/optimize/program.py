@@ -115,12 +115,12 @@ def _matrix(given: Any, name: str, rows: int | None, columns: int) -> tuple[Any,
             _numbers(a.data, name)
             a = a.astype(np.float64)
     else:
-        a = _numbers(given, name)
-    shape = a.shape
+        a = dense = _numbers(given, name)
+    shape: Any = a.shape
     if len(shape) != 2 or shape[1] != columns or (rows is not None and shape[0] != rows):
         wanted = f"({'m' if rows is None else rows}, {columns})"
         raise ShapeError(f"{name} has shape {shape}; wanted {wanted}, as q has {columns} entries")
-    return a, _size(a.data if sparse else a, name)
+    return a, _size(a.data if sparse else dense, name)
 
 
 def _numbers(given: Any, name: str) -> np.ndarray:
@@ -200,8 +200,6 @@ def curvature(program: Program) -> Vector | None:
         v = _sparse_direction(P.matrix()[:, support][support], scale)
     else:
         C = P.block(support) if program.sparse else P if support.size == n else P[np.ix_(support, support)]
-        if not _potrf(C, clean=0)[1]:
-            return None
         v = _direction(C * scale * scale[:, None])
     if v is None:
         return None
@@ -212,9 +210,9 @@ def curvature(program: Program) -> Vector | None:
 
 def _direction(C: np.ndarray) -> Vector | None:
     k = len(C)
-    shifted = C.copy()
+    shifted = C.copy(order="K")
     shifted.flat[:: k + 1] += ROUNDING * k
-    if _potrf(shifted)[1] == 0:
+    if not _potrf(shifted, clean=0, overwrite_a=1)[1]:
         return None
     values, vectors = np.linalg.eigh(C)
     return vectors[:, 0] if values[0] < 0 else None

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import DomainError
 from ..messages import say
 from ..proof import Proof, Result, Verdict
-from . import witness
+from . import often, witness
 from .active import better, polish, repair
 from .columns import Vector
 from .engines import ENGINES, Answer, Reduced, installed, load
@@ -25,7 +25,6 @@ from .result import Multipliers
 from .witness import Witness
 
 SMALL = 64  # variables and rows: there a polish costs less than 1 ms
-STRICTER = 1e-2  # the solver beneath is asked for this much more than the certificate
 How = Literal["optimal", "uncertified", "infeasible", "unbounded", "nonconvex"]
 
 
@@ -181,7 +180,7 @@ def quadratic(
     upper: Any = None,
     *,
     r: float = 0.0,
-    solver: Literal["piqp", "clarabel", "highs"] | None = None,
+    solver: Literal["piqp", "clarabel", "highs", "native"] | None = None,
     tolerance: float = 1e-9,
     polished: bool | None = None,
 ) -> QuadraticOptimum:
@@ -193,6 +192,9 @@ def quadratic(
 
     Multipliers: L = f + lam'Ax + z'x, so Px + q + A'lam + z = 0; lam_i >= 0 where u_i is active, <= 0 where l_i is.
     `solver`: by default HiGHS for linear programs, else PIQP; where the certificate fails, the next one is tried.
+    "native": an interior point compiled for the shape, for small programs given as float64 arrays that are solved again
+    and again (microseconds a call, about a second for the first); where its certificate fails, the others are tried.
+    By default that one takes over after 2000 calls of a shape with P and up to 12 variables and 32 rows.
     `polished`: solve the equations of the active set (True), never (False); by default where the certificate fails,
     and for up to 64 variables and rows also where interior iterates leave open what is active.
     Returns `QuadraticOptimum`. "optimal" means that the five residuals of `QuadraticCertificate`, recomputed from the
@@ -210,13 +212,25 @@ def quadratic(
     >>> quadratic(None, [1.0], [[1.0]], u=[0.0], lower=[1.0]).how
     'infeasible'
     """
-    if solver is not None and solver not in ENGINES:
-        raise DomainError(f"solver: wanted one of {', '.join(ENGINES)}, got {solver!r}")
+    if solver is not None and solver != "native" and solver not in ENGINES:
+        raise DomainError(f"solver: wanted one of {', '.join(ENGINES)}, native, got {solver!r}")
     if not 0 < tolerance < 1:
         raise DomainError(f"tolerance: wanted a number between 0 and 1, got {tolerance!r}")
     started = time.perf_counter()
+    native = solver == "native"
+    if (native or solver is None) and not polished:
+        found = often.certified(P, q, A, l, u, lower, upper, r, tolerance, native)
+        if found is not None:
+            return _optimum(found[0], "native", found[1], time.perf_counter() - started)
     with np.errstate(all="ignore"):  # what overflows certifies nothing
         program = Program(P, q, A, l, u, lower, upper, r)
+        if native:
+            if program.n > often.SMALL[0] or program.m > often.SMALL[1]:
+                raise DomainError(
+                    f"solver='native' is for up to {often.SMALL[0]} variables and {often.SMALL[1]} rows, got "
+                    f"{program.n} and {program.m}", fix="solver=None",
+                )  # fmt: skip
+            solver = None
         return _minimized(program, solver, tolerance, polished, started)
 
 
@@ -230,13 +244,13 @@ def _minimized(
     reduced = Reduced(program)
     tried: set[str] = set()
     for name in _order(program, solver):
-        answer = ENGINES[name](program, reduced, tolerance * STRICTER)
+        answer = ENGINES[name](program, reduced, tolerance)
         if answer.status in ("infeasible", "unbounded"):
             tried.add(answer.status)
             if (found := _explained(program, answer.status)) is not None:
                 return _without(program, *found, name, started)
-        elif np.isfinite(answer.x).all() and np.isfinite(answer.y).all():
-            sheet, who = _certified(program, answer, tolerance, polished, name)
+        elif (found := _certified(program, answer, tolerance, polished, name)) is not None:
+            sheet, who = found
             if best is None or better(best[0], sheet) is sheet:
                 best = sheet, who, answer.iterations
             if sheet.certified:
@@ -253,12 +267,13 @@ def _minimized(
 
 def _optimum(sheet: QuadraticCertificate, who: str, iterations: int, seconds: float) -> QuadraticOptimum:
     m = sheet.program.m
-    how: How = "optimal" if sheet.certified else "uncertified"
-    multipliers = Multipliers(sheet.y[:m], sheet.y[m:])
-    cost = {"seconds": seconds}
-    return QuadraticOptimum(
-        sheet.x, sheet.objective, multipliers, how, sheet, None, who, iterations, sheet.program, cost=cost
-    )
+    made = QuadraticOptimum.__new__(QuadraticOptimum)  # without a call for each of its fields
+    made.__dict__.update(
+        x=sheet.x, fun=sheet.objective, multipliers=Multipliers(sheet.y[:m], sheet.y[m:]),
+        how="optimal" if sheet.certified else "uncertified", certificate=sheet, witness=None, solver=who,
+        nit=iterations, program=sheet.program, estimates={}, cost={"seconds": seconds},
+    )  # fmt: skip
+    return made
 
 
 def _order(program: Program, solver: str | None) -> list[str]:
@@ -275,10 +290,12 @@ def _order(program: Program, solver: str | None) -> list[str]:
 
 def _certified(
     program: Program, answer: Answer, tolerance: float, polished: bool | None, name: str
-) -> tuple[QuadraticCertificate, str]:
+) -> tuple[QuadraticCertificate, str] | None:
     """The certificate of an answer, mended and polished where asked for or needed, and who made it."""
     sheet = certificate(program, answer.x, answer.y, tolerance)
     if not sheet.certified:
+        if not (np.isfinite(answer.x).all() and np.isfinite(answer.y).all()):
+            return None
         sheet = repair(program, sheet)
     if polished or (polished is None and (not sheet.certified or (program.n + program.m <= SMALL and sheet.blurred))):
         smooth = polish(program, sheet)
@@ -307,8 +324,9 @@ def _explained(program: Program, kind: str) -> tuple[How, float, Witness] | None
 
 
 def _linear(program: Program) -> QuadraticCertificate | None:
-    answer = ENGINES["highs"](program, Reduced(program), 1e-10)
-    return _certified(program, answer, 1e-12, None, "highs")[0] if answer.status == "solved" else None
+    answer = ENGINES["highs"](program, Reduced(program), 1e-12)
+    found = _certified(program, answer, 1e-12, None, "highs") if answer.status == "solved" else None
+    return None if found is None else found[0]
 
 
 def _feasible(program: Program) -> tuple[Vector, float] | None:

@@ -43,7 +43,7 @@ class Path:
     def __len__(self) -> int:
         return len(self.fun)
 
-    def plot(self, lang: str | None = None) -> Any:
+    def plot(self, *, lang: str | None = None) -> Any:
         """A matplotlib Figure: the way over the contours of f for two variables, else f against the iteration."""
         from .picture import path_figure
 
@@ -220,7 +220,7 @@ class Optimum(Result):
 
         return f"<pre>{html.escape(self.text())}</pre>"
 
-    def plot(self, lang: str | None = None) -> Any:
+    def plot(self, *, lang: str | None = None) -> Any:
         """The picture of the trace (needs `trace=True`)."""
         from ..errors import CauchyError
 

@@ -138,7 +138,7 @@ class LinearRegression(RegressorMixin, LinearModel):
                 if weights is None and y.size == len(y) and X.size <= REFINED:
                     exact = self._proven(X, y.ravel())
                 if exact is not None:
-                    w, intercept, error, digits = exact
+                    w, intercept, error, digits, proof = exact
                     problem = problem.at(w, intercept)
                     g = problem.transpose(problem.b - problem.times(w))
                     residuals["coefficient_error"], estimates["digits"] = error, digits
@@ -148,13 +148,13 @@ class LinearRegression(RegressorMixin, LinearModel):
                 gap *= 1.25  # R is the factor of a matrix that is a little off
                 gap += float(np.max(problem.offset(w))) if self.fit_intercept else 0.0
                 statement = say("learn.linear_squares", gap=f"{gap:.2g}")
+                gap = math.nan if shaky else gap
                 if exact is not None:
                     statement = say("learn.linear_coefficients_proven", error=f"{residuals['coefficient_error']:.2g}")
-                if not shaky or exact is not None:
-                    proof = Proof("gradient", say("learn.linear_gradient_bound"))
-                else:
+                elif shaky:
                     statement = say("learn.linear_near_dependent", condition=f"{estimates['condition']:.2g}")
-                    gap = math.nan
+                else:
+                    proof = Proof("gradient", say("learn.linear_gradient_bound"))
         self._settle(w[:, 0] if y.ndim == 1 else w.T, problem, intercept)
         r = problem.b - problem.times(w)
         squares = np.sum(r * r, axis=0)
@@ -190,18 +190,19 @@ class LinearRegression(RegressorMixin, LinearModel):
         solve = lambda g: inverse @ (inverse.T @ g)
         return *refine(problem, solve, np.zeros(1), solve(problem.transpose(problem.b))), inverse
 
-    def _proven(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float, float, float] | None:
-        """(w (p, 1), b, bound of the error of each coefficient, least digits), where that can be shown."""
+    def _proven(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float, float, float, Proof] | None:
+        """(w (p, 1), b, bound of the error of every coefficient, least digits, proof), where there is one."""
         whole = np.column_stack([X, np.ones(len(y))]) if self.fit_intercept else X
         try:
             found = lstsq(whole, y)
         except RankError:
             return None
-        if found.forward_bound is None:
+        if found.forward_bound is None or found.proof is None:
             return None
         p = X.shape[1]
         intercept = float(found.x[p]) if self.fit_intercept else 0.0
-        return found.x[:p, None], intercept, float(np.max(found.forward_bound)), float(np.min(found.digits))
+        bound, digits = float(np.max(found.forward_bound)), float(np.min(found.digits))
+        return found.x[:p, None], intercept, bound, digits, found.proof
 
 
 class Ridge(RegressorMixin, LinearModel):

@@ -72,7 +72,7 @@ class LogisticRegression(ClassifierMixin, Estimator):
     >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), ["no", "yes", "no", "yes"]
     >>> model = LogisticRegression().fit(X, y)
     >>> model.coef_.round(6), model.predict([[2.5]]), model.certificate_.verdict
-    (array([[0.634087]]), array(['yes'], dtype='<U3'), <Verdict.PROVED: 'proved'>)
+    (array([[0.452875]]), array(['yes'], dtype='<U3'), <Verdict.PROVED: 'proved'>)
     """
 
     classes_: np.ndarray

@@ -105,7 +105,7 @@ class Logistic:
         away = np.where(margin > 0, e, one)
         away *= signs
         away *= c
-        gradient[: self.p, 0] -= away @ part if not self.sparse else part.T @ away
+        gradient[: self.p, 0] -= self._pull(part, away)
         if self.intercept:
             gradient[self.p, 0] -= away.sum()
         e *= one
@@ -136,10 +136,17 @@ class Logistic:
                         d += weighted[:, k]
                     self._add(h, k, l, part, d, float(d.sum()))
         weighted[here, codes] -= c
-        gradient[: self.p] += part.T @ weighted
+        gradient[: self.p] += self._pull(part, weighted)
         if self.intercept:
             gradient[self.p] += weighted.sum(axis=0)
         return float(value)
+
+    def _pull(self, part: Any, r: np.ndarray) -> np.ndarray:
+        """part' r; in float32 by pieces, so that long sums are sums of doubles."""
+        if part.dtype == np.float32 and len(part) % 8 == 0 and not self.sparse:
+            pieces = part.reshape(8, -1, self.p).transpose(0, 2, 1) @ r.reshape(8, len(part) // 8, -1)
+            return pieces.sum(axis=0, dtype=np.float64).reshape(self.p, *r.shape[1:])
+        return part.T @ r
 
     def _add(self, h: np.ndarray, k: int, l: int, part: Any, d: np.ndarray, total: float) -> None:
         """Add part' diag(d) part, bordered for the intercept, to the block (k, l) and to (l, k)."""

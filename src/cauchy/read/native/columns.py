@@ -1,7 +1,7 @@
 """Straight-line code in which a short axis is a SIMD vector.
 
 A matrix of derivatives of a formula of thousands of numbers is the formula once more for each column. Entry by entry
-that would be that many times the code; here a number with an axis of n columns is one vector (`_Cut` of `lanes` finds
+that would be that many times the code; here a number with an axis of n columns is one vector (`Cut` of `lanes` finds
 which), and what has no columns stays a number.
 """
 

@@ -26,6 +26,7 @@ from .lowlevel import QUAD, SCALAR, scalar_entry_ir
 from .program import OK, Program, Text
 from .signature import Array, Input, Scalar, Signature
 
+LONG_TEXT = 2000  # lines of straight-line code that are much for LLVM
 LONG_WORK = 50_000.0  # additions from which other Python threads should run meanwhile
 
 
@@ -72,7 +73,7 @@ class Kernel:
                 name=calling.name,
             )
             entry = entry_ir(self.signature)
-        self.library = Library(self.llvm + entry, keep=text.constants)
+        self.library = Library(self.llvm + entry, keep=text.constants, long=text.long > LONG_TEXT)
         call = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
         self._calls = [call(self.library.address(s.name)) for s in p.segments]
 

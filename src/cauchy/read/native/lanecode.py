@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...graph import Node
+from ...graph import CONST, Node
 from .access import strides
 from .ir import BITS, BYTES, LLVM_TYPE, Builder, Value, kind_of, storage
 from .lanes import Body
@@ -26,8 +26,10 @@ FLUSH = 256
 
 
 def width_of(body: Body, vector_bytes: int) -> int:
-    bits = max(BITS[kind_of(n.dtype)] for n in body.graph.nodes)
-    return 8 * vector_bytes // max(bits, 32)
+    """Two registers at once for folds: what all lanes share (constants, weights) is loaded once for both, and the
+    latencies of two sums overlap. Bodies that only store gain nothing from it."""
+    bits = max(BITS[kind_of(n.dtype)] for n in body.graph.nodes if n.prim is not CONST)
+    return (2 if body.folds else 1) * 8 * vector_bytes // max(bits, 32)
 
 
 class LaneLoop:
@@ -54,7 +56,10 @@ class LaneLoop:
         return 2 * sum(self.sizes())
 
     def write(self) -> str:
-        return "\n\n".join([self._lane(), self._loop()])
+        lanes = [self._lane(masked=False)]
+        if self.body.n % self.width:
+            lanes.append(self._lane(masked=True))
+        return "\n\n".join([*lanes, self._loop()])
 
     @property
     def parameters(self) -> str:
@@ -62,8 +67,10 @@ class LaneLoop:
 
     # -- one vector of lanes ------------------------------------------------------------------------------------
 
-    def _lane(self) -> str:
+    def _lane(self, masked: bool) -> str:
+        """The body for one vector: without a mask for the loop, with one for the entries that do not fill a vector."""
         b, graph = self.b, self.body.graph
+        b.lines = []
         env: dict[Node, np.ndarray] = {}
         for k, (n, how) in enumerate(zip(graph.inputs, self.body.inputs, strict=True)):
             whole = self.node.args[k]
@@ -78,11 +85,12 @@ class LaneLoop:
             self._stored(self.outs[k], entries.entries(graph.outputs[k], kind_of(graph.outputs[k].dtype)), axis, k)
         at = 0
         for (n, op), size in zip(self.folds, self.sizes(), strict=True):
-            self._folded(entries.entries(n, kind_of(n.dtype)), op, n, at)
+            self._folded(entries.entries(n, kind_of(n.dtype)), op, n, at, masked)
             at += size
         bad = ["  %failed = load i1, ptr %bad", "  ret i1 %failed"] if self.checked else ["  ret i1 false"]
         start = ["  %bad = alloca i1", "  store i1 false, ptr %bad"] if self.checked else []
-        head = f"define internal i1 @{self.name}.lane({self.parameters}, i64 %i, <{self.width} x i1> %mask) nounwind {{"
+        name, mask = ("some", f", <{self.width} x i1> %mask") if masked else ("lane", "")
+        head = f"define internal i1 @{self.name}.{name}({self.parameters}, i64 %i{mask}) nounwind {{"
         return "\n".join([head, "entry:", *start, *b.lines, *bad, "}"])
 
     def _uniform(self, pointer: str, n: Node) -> np.ndarray:
@@ -178,13 +186,15 @@ class LaneLoop:
                 x = self._scalar(f"extractelement <{w} x {t}> {v.ref}, i64 {lane}", kind)
                 b.do(f"store {t} {x.ref}, ptr {p}")
 
-    def _folded(self, entries: np.ndarray, op: str, n: Node, at: int) -> None:
+    def _folded(self, entries: np.ndarray, op: str, n: Node, at: int, masked: bool) -> None:
         b, w, kind = self.b, self.width, kind_of(n.dtype)
         t = LLVM_TYPE[kind]
         neutral = b.const(kind, identity_of(op, kind, False))
         size = w * BYTES[storage(kind)]
         for k, entry in enumerate(entries.ravel()):
-            v = b.emit(f"select <{w} x i1> %mask, <{w} x {t}> {entry.ref}, <{w} x {t}> {neutral.ref}", kind)
+            v = entry
+            if masked:
+                v = b.emit(f"select <{w} x i1> %mask, <{w} x {t}> {entry.ref}, <{w} x {t}> {neutral.ref}", kind)
             p = self._scalar(f"getelementptr i8, ptr %scratch, i64 {at + k * size}", "ptr").ref
             old = b.emit(f"load <{w} x {t}>, ptr {p}, align 8", kind)
             b.do(f"store <{w} x {t}> {combine(b, op, old, v).ref}, ptr {p}, align 8")
@@ -198,13 +208,12 @@ class LaneLoop:
         call = ", ".join(f"ptr {p}" for p in (*self.args, *self.outs, "%scratch"))
         lines = [f"define internal i1 @{self.name}({self.parameters}) alwaysinline nounwind {{", "entry:"]
         lines += self._each(b, "set", self._identities)
-        full = "splat (i1 true)"
         lines += [
             "  br label %loop",
             "loop:",
             "  %i = phi i64 [0, %PRE], [%i.next, %end]",
             "  %bad = phi i1 [false, %PRE], [%bad.next, %end]",
-            f"  %now = call i1 @{self.name}.lane({call}, i64 %i, <{w} x i1> {full})",
+            f"  %now = call i1 @{self.name}.lane({call}, i64 %i)",
             "  %bad.next = or i1 %bad, %now",
             f"  %i.next = add nuw nsw i64 %i, {w}",
         ]
@@ -231,7 +240,7 @@ class LaneLoop:
         if whole < n:
             mask = ", ".join(f"i1 {'true' if whole - (n - w) <= k else 'false'}" for k in range(w))
             lines += [
-                f"  %tail = call i1 @{self.name}.lane({call}, i64 {n - w}, <{w} x i1> <{mask}>)",
+                f"  %tail = call i1 @{self.name}.some({call}, i64 {n - w}, <{w} x i1> <{mask}>)",
                 "  %failed = or i1 %bad.next, %tail",
             ]
             last = "%failed"

@@ -48,17 +48,18 @@ def _builder() -> llvm.PassBuilder:
 class Library:
     """Compiled functions by name. The machine code lives as long as this object.
 
-    `keep`: what its constants point to.
+    `keep`: what its constants point to. `long`: straight-line code, of which there is so much that it is compiled with
+    less care (a third less time for code a tenth slower).
     """
 
-    def __init__(self, text: str, *, keep: Any = None) -> None:
+    def __init__(self, text: str, *, keep: Any = None, long: bool = False) -> None:
         self.keep = keep
         with _LOCK:
-            machine = _machine(2)
+            machine = _machine(1 if long else 2)
             module = llvm.parse_assembly(text)
             module.verify()
             passes = llvm.create_new_module_pass_manager()
-            for name in _PASSES:
+            for name in _PASSES[:-1] if long else _PASSES:
                 getattr(passes, f"add_{name}_pass")()
             passes.run(module, _builder())
             self.ir = text

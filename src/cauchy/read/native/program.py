@@ -76,6 +76,7 @@ class Text:
     constants: list[np.ndarray] = field(default_factory=list)  # their addresses stand in the text
     bodies: dict[Any, Program] = field(default_factory=dict)  # of rolled loops, by the identity of their graph
     count: int = 0
+    long: int = 0  # lines of the longest straight-line code
 
     def body(self, graph: Graph, pairs: Pairs) -> Program:
         key = id(graph), *pairs.items()
@@ -260,6 +261,7 @@ class Program:
         parts = self.graph, self.slots, self.numbers
         code = Unrolled(*parts) if cut is None else Columns(*parts, cut)
         self.text.take(code.b)
+        self.text.long = max(self.text.long, len(code.b.lines))
         pieces, lines, self.scratch = split(code.b.lines, self.name)
         self.text.functions += [*pieces, self._function(self.name, lines)]
         self.segments = [Segment(self.name, ())]

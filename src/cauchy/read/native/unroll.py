@@ -139,6 +139,8 @@ class Entries:
     def entries(self, n: Node, kind: str) -> np.ndarray:
         """The values of a node in an element kind, as an array of its shape."""
         if n.prim is CONST and n not in self.env:
+            if not n.shape:
+                return np.array(self.b.const(kind, n.value), object)
             return each(np.asarray(n.value), lambda v: self.b.const(kind, v))
         found = self.env[n]
         if kind == kind_of(n.dtype):
@@ -169,6 +171,9 @@ class Entries:
 
     def _elementwise(self, n: Node) -> np.ndarray:
         kinds, kind = loop_kinds(n) or [], kind_of(n.dtype)
+        if not n.shape:
+            v = apply(self.b, n, [self.entries(a, k).item() for a, k in zip(n.args, kinds, strict=True)])
+            return np.array(Value(self.b, v.ref, kind), object)
         args = [np.broadcast_to(self.entries(a, k), n.shape).ravel() for a, k in zip(n.args, kinds, strict=True)]
         known: dict[tuple[str, ...], Value] = {}
         out = np.empty(math.prod(n.shape), object)
