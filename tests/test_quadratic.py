@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from cauchy import Verdict
 from cauchy.errors import CauchyError, DomainError, ShapeError
-from cauchy.optimize import engines, rational
+from cauchy.optimize import engines, often, rational
 from cauchy.optimize.exact import exact_point
 from cauchy.optimize.gap import certificate
 from cauchy.optimize.program import Program, curvature
@@ -111,9 +111,9 @@ def test_bounds_may_be_rows_or_bounds():
 # -- random programs --------------------------------------------------------------------------------------------------
 
 
-def random_program(rng):
+def random_program(rng, shape=None):
     """Low rank, badly scaled, dependent rows, integers, empty sides, fixed variables; feasible by construction."""
-    n, m = int(rng.integers(1, 40)), int(rng.integers(0, 40))
+    n, m = shape or (int(rng.integers(1, 40)), int(rng.integers(0, 40)))
     rank, density = int(rng.integers(0, n + 1)), rng.choice([0.1, 0.3, 1.0])
     scale = 10.0 ** rng.integers(-3, 4, n) if rng.random() < 0.4 else np.ones(n)
     F = rng.standard_normal((rank, n)) * (rng.random((rank, n)) < density)
@@ -189,6 +189,65 @@ def test_certificates_refuse_what_is_not_optimal():
                 found = residuals(*data, 0.0, x2, y2[: program.m], y2[program.m :])
                 assert found[0] <= 1e-6
                 assert abs(found[5] - best.fun) <= 1e-8 * max(1.0, abs(best.fun))
+
+
+# -- compiled for a shape --------------------------------------------------------------------------------------------
+
+
+def test_native_certificates_are_those_of_the_data():
+    tried = certified = 0
+    for seed in range(150):
+        data = random_program(np.random.default_rng(seed), (5, 7))
+        best, other = quadratic(*data, solver="native"), quadratic(*data, solver="piqp")
+        assert (best.how, best.success) == (other.how, other.success)
+        if not best.success or not data[0].any():
+            continue
+        tried += 1
+        certified += best.solver == "native"
+        assert abs(best.fun - other.fun) <= 2e-9 * max(1.0, abs(best.fun))
+        y, c = best.multipliers, best.certificate
+        found = residuals(*data, 0.0, best.x, y.constraints, y.bounds)
+        size = 1e-12 * max(1.0, abs(best.fun), abs(best.x).max(), abs(y.bounds).max(), abs(y.constraints).max())
+        claimed = c.primal, c.dual, c.stationarity, c.complementarity, c.gap, best.fun
+        assert all(abs(float(a) - b) <= size for a, b in zip(found, claimed, strict=True)), (found, claimed)
+    assert tried > 60
+    assert certified >= 0.9 * tried
+
+
+NATIVE = ["HS21", "HS35", "HS51", "HS53", "TAME", "ZECEVIC2", "GENHS28", "LOTSCHD"]
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_native_solves_the_small_ones(name):
+    P, q, A, l, u, r = maros(next(p for p in GIVEN["problems"] if p["name"] == name))
+    published = GIVEN["published_optima"][name]
+    best = quadratic(P, q, A, l, u, r=r, solver="native")
+    assert (best.how, best.solver) == ("optimal", "native")
+    assert abs(best.fun - published) <= 1e-8 * max(1.0, abs(published))
+    assert best.program.A.tolist() == A.toarray().tolist()
+
+
+def test_native_takes_over_and_leaves_what_it_cannot(monkeypatch):
+    monkeypatch.setattr(often, "OFTEN", 3)
+    monkeypatch.setattr(often, "_calls", {})
+    data = np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([-3.0, -2.0]), np.array([[1.0, 2.0]]), None, np.array([1.0])
+    assert [quadratic(*data).solver for _ in range(5)] == ["piqp"] * 3 + ["native"] * 2
+    rare = {
+        "nonconvex": (np.diag([1.0, -1.0]), np.ones(2), data[2], None, data[4], -1.0, 1.0),
+        "infeasible": (np.eye(2), np.ones(2), np.zeros((1, 2)), np.ones(1), None),
+        "unbounded": (np.diag([1.0, 0.0]), np.array([0.0, -1.0]), np.zeros((1, 2)), None, np.ones(1)),
+    }
+    for how, given in rare.items():
+        assert quadratic(*given).how == how
+    with pytest.raises(DomainError, match="not symmetric"):
+        quadratic(np.array([[1.0, 2], [3, 4]]), *data[1:])
+    with pytest.raises(DomainError, match="is nan"):
+        quadratic(data[0], np.array([1.0, np.nan]), *data[2:])
+    with pytest.raises(DomainError, match="no x satisfies"):
+        quadratic(*data[:3], np.array([2.0]), np.array([1.0]))
+    with pytest.raises(DomainError, match="native"):
+        quadratic(np.eye(40), np.ones(40), solver="native")
+    assert np.abs(quadratic(np.eye(2), np.ones(2), solver="native").x + 1).max() <= 1e-14
 
 
 # -- witnesses --------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ CHOICES = {
     "thrice": (lambda c, a, b: np.where(c, np.where(c, np.where(c, a, 0.0), 0.0), b), (YES, F, G), 1),
     "a number as condition": (lambda c, a, b: np.where(c, np.where(c, a, b), 1.0), (F, F, G), 1),
     "backward pass": (
-        lambda c, a, b: cauchy.vjp(lambda x: np.where(c, x * x, 0.0), a)[1](np.where(c, b, 0.0))[0],
+        lambda c, a, b: cauchy.vjp(lambda x: np.where(c, x, 0.0), a)[1](np.where(c, b, 0.0))[0],
         (YES, F, G),
         1,
     ),

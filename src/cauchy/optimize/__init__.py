@@ -1,1 +1,1 @@
-"""Optimization: methods compiled with the function inside, certificates from the candidate alone, duality, convexity."""
+"""Optimization: compiled methods, certificates from the candidate alone, duality, convexity."""

@@ -11,9 +11,9 @@ import numpy as np
 from .. import ops as P
 from ..errors import Site
 from ..graph import Graph, Node, reachable
-from ..read.derive import kinks
 from . import polynomial, rational
 from .composition import AFFINE, CONCAVE, CONVEX, EPS, RULES, Fact, constant, unknown, variable
+from .domains import SMOOTH, defined
 from .polynomial import MANY
 
 MOST_EXACT = 40  # variables, for LDL' over the rationals
@@ -22,11 +22,15 @@ MOST_ENTRIES = 32  # quadratic forms in one node
 WORDS = {AFFINE: "affine", CONVEX: "convex", CONCAVE: "concave"}
 
 
+Why = Literal["composition", "rule", "domain", "control", "guard", "untraced"]
+
+
 class Stop(NamedTuple):
     """Where composition ends: "composition" (the rules do not cover this use), "rule" (no rule for the primitive),
-    "control" (a loop or branch), "guard" (Python branched on a value), "untraced"."""
+    "domain" (nor is it defined wherever its arguments are), "control" (a loop or branch), "guard" (Python branched on a
+    value), "untraced"."""
 
-    why: Literal["composition", "rule", "control", "guard", "untraced"]
+    why: Why
     what: str
     where: Site | None
 
@@ -34,7 +38,9 @@ class Stop(NamedTuple):
 class Analysis:
     """A graph of one input, to be looked at over boxes: `over` gives the fact about its first output.
 
-    `stop` and `steps` tell of the last box: where composition ended, and which steps kept convexity.
+    `stop` and `steps` tell of the last box: where composition ended, and which steps kept convexity; `regular`: is the
+    output twice continuously differentiable inside the box, and defined on all of it up to parts of its boundary?
+    Without that second derivatives say nothing about the shape.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -56,6 +62,10 @@ class Analysis:
         self.forms: dict[Node, np.ndarray | None] = {}
         self.steps: list[tuple[Node, np.ndarray]] = []
         self.stop: Stop | None = None
+        self.regular = False
+        # of the last box: is a node defined on all of it, and is, of each entry, the domain known to be convex?
+        self.total: dict[Node, bool] = {}
+        self.convex_domain: dict[Node, bool] = {}
 
     @property
     def varies(self) -> bool:
@@ -63,7 +73,8 @@ class Analysis:
 
     def over(self, lower: np.ndarray, upper: np.ndarray) -> Fact:
         """The fact about the output for inputs between lower and upper."""
-        self.steps, self.stop = [], None
+        self.steps, self.stop, self.regular = [], None, self.guard is None
+        self.total, self.convex_domain = {}, {}
         facts = {self.x: variable(lower, upper), **self.constants}
         with np.errstate(all="ignore"):
             for n in self.order:
@@ -80,21 +91,39 @@ class Analysis:
     def _learn(self, n: Node, facts: dict[Node, Fact]) -> Fact:
         rule = None if isinstance(n.dtype, tuple) else RULES.get(n.prim)
         if rule is None:
+            self.regular = self.total[n] = self.convex_domain[n] = False
             self._stops("control" if isinstance(n.dtype, tuple) or n.prim is P.item else "rule", n)
             return unknown(() if isinstance(n.dtype, tuple) else n.shape)
-        fact = rule(n, *[facts[a] for a in n.args])
+        given = [facts[a] for a in n.args]
+        fact = rule(n, *given)
+        if n.prim is P.power and self.degrees[n.args[1]]:  # u^v with v that varies means exp(v log u)
+            given[1] = unknown(n.args[1].shape)
         if not fact.bits.all() and n.prim is P.sqrt and self.degrees[n.args[0]] == 2:
             fact = self._better(n, fact, self._norms)
         if not fact.bits.all() and self.degrees[n] == 2 and n in self.whole:
             fact = self._better(n, fact, self._forms)
+        here = self._placed(n, given)
+        if not self.convex_domain[n] or (n.prim in (P.fmax, P.fmin) and not self.total[n]):  # these two skip NaN
+            fact = unknown(n.shape, fact.low, fact.high)
+        elif not fact.bits.all():
+            self.convex_domain[n] = here
         if not fact.bits.all():
             if self.degrees[n] > 2 or n in self.whole:
-                self._stops("composition", n)
+                self._stops("composition" if here else "domain", n)
         elif n.prim.family not in ("shape", "index", "control"):
             self.steps.append((n, fact.bits))
         return fact
 
-    def _stops(self, why: Literal["composition", "rule", "control"], n: Node) -> None:
+    def _placed(self, n: Node, given: list[Fact]) -> bool:
+        """Is n defined wherever its arguments are?"""
+        affine = all(self.degrees.get(a, 0) <= 1 for a in n.args)
+        here = defined(n, given, affine)
+        self.regular &= n.prim in SMOOTH | {P.astype} and defined(n, given, affine, smooth=True)
+        self.total[n] = here and all(self.total.get(a, True) for a in n.args)
+        self.convex_domain[n] = all(self.convex_domain.get(a, True) for a in n.args)
+        return here
+
+    def _stops(self, why: Why, n: Node) -> None:
         if self.stop is None:
             self.stop = Stop(why, n.prim.name, n.site)
 
@@ -150,12 +179,6 @@ class Analysis:
             M.append([*linear, form.terms.get((), Fraction(0))])
             bits.append(CONVEX if semidefinite(M) else 0)
         return np.array(bits, int).reshape(n.shape)
-
-
-def smooth(graph: Graph) -> bool:
-    """Is every primitive twice differentiable off the ends of its domain? No kinks, no jumps, no branches."""
-    return all((n.prim not in kinks.at and n.prim is not P.where and n.prim.family != "control") or n.prim is P.identity
-               for n in graph.nodes if n.live)  # fmt: skip
 
 
 def curved(hessian: Analysis, lower: np.ndarray, upper: np.ndarray) -> int:

@@ -63,7 +63,8 @@ class Epochs:
         """The parameters after so many epochs; their loss and gradient over all the data."""
         draw = np.random.default_rng(seed)
         x, m, v, k, done, reason = x0, np.zeros_like(x0), np.zeros_like(x0), 0, 0, Status.LIMIT
-        seen = Seen(x, *self.problem.value_and_gradient(x), 0, 0, 0)
+        f, g = self.problem.value_and_gradient(x)
+        seen = Seen(x, f, g, 0, 0, 0)
         try:
             while done < epochs and not (watcher and watcher.each and watcher.see(seen)):
                 order = draw.permutation(self.rows)

@@ -22,12 +22,14 @@ from ..calculus.kink import Kink
 from ..errors import CauchyError, DomainError, ShapeError
 from ..proof import Result, Verdict
 from .critical import MOST_ROWS, lowest
+from .by_hand import contradicted
 from .edges import edges
 from .fritz_john import FritzJohn, fritz_john, normalized
-from .kkt import Curvature, Point, Sides, Vector, multipliers, near, residuals
+from .kkt import ROUNDING, Curvature, Point, Residuals, Sides, Vector, multipliers, near, residuals
 from .nearby import Better, Surroundings
 from .problem import Problem, problem
 from .result import Multipliers
+from .subgradients import lowest_possible, proved_convex
 
 if TYPE_CHECKING:
     from .prove import ExactKKT
@@ -46,10 +48,12 @@ class Certificate(Result):
     """What a candidate x is. All numbers are estimates in float64, made from x alone.
 
     certified: the candidate satisfies the first-order conditions to `tolerance` (relative, see below), Newton's method
-    would move it by no more than that, and its kind is "minimum", "degenerate" or "kink_minimum".
+    would move it by no more than that and lower f by no more than tolerance * max(1, |f|), and its kind is "minimum",
+    "kink_minimum", or "degenerate" in a problem that is proved convex.
     kind: "minimum" (second-order sufficient condition: strict local minimum), "degenerate" (no curvature along some
-    direction, and no lower point found there), "kink_minimum" (one variable, f rises on both sides), "near" (all
-    conditions hold roughly; `distance` tells how far Newton's method would go), "saddle", "maximum", "not_stationary",
+    direction, and no lower point found there), "kink_minimum" (not smooth there: in one variable f rises on both sides,
+    in a convex problem its gradients around balance), "near" (all conditions hold roughly; `distance` tells how far
+    Newton's method would go), "saddle" (stationary, f falls along some direction), "maximum", "not_stationary",
     "multipliers" (those given do not fit, others do), "infeasible", "qualification" (no multipliers, and the gradients
     of the active constraints balance without f: see `fritz_john`), "kink" (not differentiable there), "undefined" (f, c
     or a derivative is not finite), "unknown".
@@ -236,14 +240,17 @@ class _Asking:
             return self._undefined(point)
         gaps = point.gaps()
         sides = near(point, self.loose, gaps)
+        if contradicted(point):
+            self.doubts.append("by_hand")
+            return self._found("unknown", fun=point.f)
         found = edges(self.problem, point)
         if found:
             return self._kink(point, found, gaps)
         y = self._multipliers(point, sides, gaps) if self.given is None else self._given(point, sides)
         H = point.hessian(y)
         if not np.isfinite(H).all():
-            self.doubts.append("second_not_finite")
-            return self._found("undefined", fun=point.f, constraints=y[: point.m], bounds=y[point.m :])
+            fields = {"constraints": y[: point.m], "bounds": y[point.m :]}
+            return self._rough(point, "unknown", "second_not_finite", gaps, fields)
         return self._judge(point, gaps, sides, y, H)
 
     def _multipliers(self, point: Point, sides: Sides, gaps: tuple[Vector, Vector]) -> Vector:
@@ -276,27 +283,41 @@ class _Asking:
     # -- not differentiable ------------------------------------------------------------------------------------
 
     def _kink(self, point: Point, found: tuple[Kink, ...], gaps: tuple[Vector, Vector]) -> Certificate:
-        fields: dict[str, Any] = {"fun": point.f, "violation": _violation(gaps), "kinks": found}
+        free = not self.problem.m and min(g.min() for g in gaps) > SIDE
+        if self.problem.n == 1 and free:
+            h = 2.0**-36 * point.lengths
+            slope = lambda step: float(self.problem.gradient(self.x + step)[0])
+            # as the step goes to 0: of x^2 nothing is left
+            left, right = (2 * slope(s * h) - slope(2 * s * h) for s in (-1, 1))
+            self.estimates |= {"left": left, "right": right}
+            beside = min(float(self.problem.value(self.x + s * h)) for s in (-1, 1))
+            if min(-left, right) > self.tol * max(abs(left), abs(right)) and beside >= point.f:
+                fields = {"fun": point.f, "violation": 0.0, "kinks": found}
+                return self._found("kink_minimum", **fields, stationarity=0.0, complementarity=0.0, distance=0.0)
+        return self._rough(point, "kink", "kink", gaps, {"kinks": found})
+
+    def _rough(
+        self, point: Point, kind: Kind, doubt: str, gaps: tuple[Vector, Vector], fields: dict[str, Any]
+    ) -> Certificate:
+        """Without second derivatives: by lower points around, and for a convex problem by its gradients around."""
+        fields = {"fun": point.f, "violation": _violation(gaps)} | fields
         if fields["violation"] > self.tol:
             self.doubts.append("infeasible")
             refuted = fields["violation"] > self.loose
             return self._found("infeasible", Verdict.REFUTED if refuted else Verdict.UNDECIDED, **fields)
-        free = not self.problem.m and min(g.min() for g in gaps) > SIDE
-        if self.problem.n == 1 and free:
-            h = 2.0**-36 * point.lengths
-            left, right = (float(self.problem.gradient(self.x + s * h)[0]) for s in (-1, 1))
-            self.estimates |= {"left": left, "right": right}
-            if min(-left, right) > self.tol * max(abs(left), abs(right)):
-                return self._found("kink_minimum", **fields, stationarity=0.0, complementarity=0.0, distance=0.0)
-        self.doubts.append("kink")
         y, H = np.zeros(point.m + point.n), np.zeros((point.n, point.n))
         active = near(point, self.tol, gaps).rows
         around = Surroundings(point, y, H, active, Curvature(point, H, active, np.abs(point.g)))
         axes = np.diag(point.lengths)
         better = around.better([-point.g * point.lengths**2, *axes, *-axes]) if not point.m else None
         if better is not None:
-            return self._found("kink", Verdict.REFUTED, **fields, better=better, witness=better.direction)
-        return self._found("kink", **fields)
+            self.doubts.append(doubt)
+            return self._found(kind, Verdict.REFUTED, **fields, better=better, witness=better.direction)
+        if proved_convex(self.problem) and point.f - lowest_possible(point) <= self.tol * max(1.0, abs(point.f)):
+            fields |= {"stationarity": 0.0, "complementarity": 0.0, "distance": 0.0, "scope": "global"}
+            return self._found("kink_minimum", **fields)
+        self.doubts.append(doubt)
+        return self._found(kind, **fields)
 
     # -- differentiable ----------------------------------------------------------------------------------------
 
@@ -329,6 +350,10 @@ class _Asking:
         self.doubts += [name for name, rest in zip(names, rests, strict=True) if not rest <= tol]
         if (np.abs(step) > tol * point.lengths + rounding).any():
             self.doubts.append("distance")
+        decrease, noise = self._decrease(point, y, res, H, gaps, curve)
+        self.estimates["decrease"] = decrease
+        if not decrease <= tol * max(1.0, abs(point.f)) + noise:
+            self.doubts.append("decrease")
         if not violation <= loose:
             return self._found("infeasible", Verdict.REFUTED, **fields)
         john = normalized(point, np.where(carries, y, 0.0))
@@ -338,7 +363,20 @@ class _Asking:
         if lost:
             self.doubts.append("qualification")
             return self._found("qualification", fritz_john=john, **fields)
-        return self._curved(point, y, H, curve, active, weak, fields)
+        return self._curved(point, y, H, curve, active, strong, weak, fields)
+
+    def _decrease(
+        self, point: Point, y: Vector, res: Residuals, H: Vector, gaps: tuple[Vector, Vector], curve: Curvature
+    ) -> tuple[float, float]:
+        """How far f would fall: along the active set and to it, slack times multiplier; what rounding makes of that."""
+        slack = np.where(y > 0, gaps[1], gaps[0])
+        slack = np.where((y != 0) & np.isfinite(slack) & (slack > 0), slack, 0.0) * point.scale
+        blur = np.abs(point.g) + np.abs(H) @ np.abs(self.x)
+        if point.m:
+            blur = blur + np.abs(y[: point.m]) @ np.abs(point.J)
+        values = np.abs(point.v)
+        noise = curve.decrease(ROUNDING * blur, point.lengths) + ROUNDING * float(np.abs(y) @ values)
+        return curve.decrease(res.r, point.lengths) + float(np.abs(y) @ slack), noise
 
     def _not_stationary(
         self, point: Point, sides: Sides, y: Vector, H: Vector, curve: Curvature, fields: dict[str, Any]
@@ -367,8 +405,9 @@ class _Asking:
         return self._found("not_stationary", **fields)
 
     def _curved(
-        self, point: Point, y: Vector, H: Vector, curve: Curvature, active: Vector, weak: Vector, fields: dict[str, Any]
-    ) -> Certificate:
+        self, point: Point, y: Vector, H: Vector, curve: Curvature, active: Vector, strong: Vector, weak: Vector,
+        fields: dict[str, Any],
+    ) -> Certificate:  # fmt: skip
         """Second order, at a point that is stationary, roughly at least."""
         signs, D = curve.signs, curve.directions
         least, where = 1, None
@@ -383,23 +422,33 @@ class _Asking:
         if least > 0 and not shaky:
             return self._found("near" if self.doubts else "minimum", **fields)
         level = np.flatnonzero(signs == 0).tolist() + shaky
-        around = Surroundings(point, y, H, active, curve, level)
+        around = Surroundings(point, y, H, active, curve, level, strong)
+        equalities = bool(point.equal[active].all())
         if least < 0 and where is not None:
             v = D @ where
             better = around.better([v, -v]) or around.lower(D[:, sorted({*level, *np.flatnonzero(signs < 0).tolist()})])
-            turned = signs.max() < 0 and bool(point.equal[active].all())
+            turned = signs.max() < 0 and equalities
             self.doubts.append("curvature")
             if better is not None:
                 kind: Kind = "maximum" if turned else "saddle"
                 return self._found(kind, Verdict.REFUTED, better=better, witness=better.direction, **fields)
             return self._found("unknown", witness=v, **fields)
         flat = D[:, level]
+        if least == 0 and where is not None and not level:
+            flat = (D @ where)[:, None]  # on an edge of the cone
         self.estimates["flat"] = flat
         better = around.lower(flat)
         if better is not None:
-            self.doubts.append("curvature")
-            return self._found("saddle", Verdict.REFUTED, better=better, witness=better.direction, **fields)
-        return self._found("near" if self.doubts else "degenerate", **fields)
+            self.doubts.append("falls")
+            turned = equalities and len(level) == signs.size and around.falls(flat)
+            kind = "maximum" if turned else "saddle"
+            return self._found(kind, Verdict.REFUTED, better=better, witness=better.direction, **fields)
+        if self.doubts:
+            return self._found("near", **fields)
+        if proved_convex(self.problem):
+            return self._found("degenerate", **fields, scope="global")
+        self.doubts.append("flat")
+        return self._found("degenerate", **fields)
 
     def _shaky(self, point: Point, y: Vector, curve: Curvature) -> list[int]:
         """Directions along which the curvature, positive here, is another a little aside: as of x^3 or x^4 near 0."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops as P
-from ..graph import Node, Primitive
+from ..graph import CONST, Node, Primitive
 from ..read.value import value as meaning
 
 CONVEX, CONCAVE, AFFINE = 1, 2, 3
@@ -151,7 +151,8 @@ ATOMS: dict[Primitive, tuple[Shape, float, float]] = {
     P.gamma: (lambda l, h: (l >= 0, NO, l >= 2, (l >= 0) & (h <= 1)), -INF, INF),
     P.entr: (lambda l, h: (NO, YES, h <= 0.36, l >= 0.37), -INF, 0.37),
     **dict.fromkeys((P.positive, P.identity, P.stop_gradient, P.deg2rad, P.rad2deg), (LINE, -INF, INF)),
-    **dict.fromkeys((P.sign, P.sinc), (UNKNOWN, -1.0, 1.0)),
+    P.sign: (UNKNOWN, -1.0, 1.0),
+    P.sinc: (UNKNOWN, -INF, INF),
 }
 
 
@@ -168,6 +169,9 @@ def _range(f: Callable[..., Any], x: Fact, up: Any, down: Any, convex: Any, low:
 
 def atom(n: Node, x: Fact) -> Fact:
     shape, low, high = ATOMS[n.prim]
+    if n.prim is P.sinc:  # the integral of cos(pi t x) over t from 0 to 1: derivatives are at most pi^k / (k + 1)
+        high = np.pi ** n.params["order"] / (n.params["order"] + 1) * (1 + 16 * EPS)
+        low = -high
     convex, concave, up, down = shape(x.low, x.high)
     left, right = _range(lambda v: meaning[n.prim](v, **n.params), x, up, down, convex, low, high)
     bits = compose(convex, concave, up, down, x.bits)
@@ -249,9 +253,12 @@ def divide(n: Node, a: Fact, b: Fact) -> Fact:
     low, high = _range(np.reciprocal, b, up, down, NO, -np.inf, np.inf)
     inverse = _fact(low, high, compose(convex, concave, up, down, b.bits))
     if a.fixed:
-        return scale(a.low, inverse)
+        scaled = scale(a.low, inverse)  # 0 / x is 0 only where x is not
+        return Fact(scaled.low, scaled.high, np.where(inverse.bits > 0, scaled.bits, 0), scaled.log)
     top = n.args[0]
-    squared = top.prim is P.square or (top.prim is P.power and np.all(np.asarray(top.args[1].value) == 2))
+    squared = top.prim is P.square or (
+        top.prim is P.power and top.args[1].prim is CONST and np.all(np.asarray(top.args[1].value) == 2)
+    )
     squared |= top.prim is P.multiply and top.args[0] is top.args[1]
     # x^2 / y is convex on y > 0 (ibid., 3.1.5), falls with y, and rises with |x|: a square known to be convex will do
     known = squared and ((a.bits & CONVEX) > 0) & ((b.bits & CONCAVE) > 0) & (b.low >= 0)
@@ -267,6 +274,7 @@ def power(n: Node, a: Fact, b: Fact) -> Fact:
             x = scale(np.log(c), b)
         up = c > 0
         low, high = _range(np.exp, x, YES, NO, YES, 0.0, np.inf)
+        low = np.where(c < 0, -np.inf, low)  # at whole exponents
         return _fact(low, high, np.where(up & ((x.bits & CONVEX) > 0), CONVEX, 0), up & ((x.bits & CONVEX) > 0))
     return unknown(n.shape)
 

@@ -13,15 +13,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .. import ops as P
 from ..calculus import compile as compiled
 from ..calculus import differentiate
 from ..errors import CauchyError, ShapeError
-from ..graph import Graph
+from ..graph import Graph, Node
 from ..messages import say
 from ..proof import Proof, Result, Verdict
 from ..tracer import trace
 from . import polynomial
-from .analysis import Analysis, Stop, curved, smooth
+from .analysis import Analysis, Stop, curved
 from .composition import AFFINE, CONCAVE, CONVEX
 from .problem import Problem, problem
 
@@ -86,6 +87,7 @@ class Convexity(Result):
             parts += self.proof.steps[-12:]
         if self.rows:
             parts.append(say("optimize.convexity_rows", lang, rows=", ".join(self.rows)))
+            parts.append(say(f"optimize.dual_{'convex' if self.problem_convex else 'not_convex'}", lang))
         return "\n  ".join(parts)
 
     def __str__(self) -> str:
@@ -96,19 +98,27 @@ class Convexity(Result):
 
 
 def convexity(
-    f: Callable[..., Any] | Problem, x0: Any = None, *, args: tuple[Any, ...] = (), bounds: Any = None
+    f: Callable[..., Any] | Problem,
+    x0: Any = None,
+    *,
+    args: tuple[Any, ...] = (),
+    bounds: Any = None,
+    subject_to: Any = (),
 ) -> Convexity:
-    """Is f convex on the box?
+    """Is f convex on the box? And is the problem convex: f, and the set of feasible points?
 
     f: a function of numbers, arrays or trees of them, as for `minimize`; x0: arguments of that structure (their values
-    matter where f branches on them, and as a place to look at first); or a `Problem`, whose constraints are then judged
-    too. `bounds`: as for `minimize`; None means all of R^n. args: further arguments, held fixed.
+    matter where f branches on them, and as a place to look at first); or a `Problem`. `bounds`, `subject_to`: as for
+    `minimize`; without bounds the box is all of R^n. args: further arguments, held fixed.
 
+    The verdict is about f on the box; `rows` and `problem_convex` of the result are about the constraints.
     PROVED: every step of the graph keeps convexity (disciplined convex programming), where quadratic forms are
-    decided by an exact LDL' of their Hessian. "On the box" means where f is defined: log(x) on x > 0.
+    decided by an exact LDL' of their Hessian; or f is twice differentiable on the box, and the Hessian, enclosed over
+    it, has no negative eigenvalue. "On the box" means where f is defined, which must be a convex set: log(x) lives on
+    x > 0, x**x too; 1/x**2, defined on both sides of 0, is not convex on R, but is with bounds=[(0, None)].
     REFUTED: by a `segment` whose middle lies above its chord, in rational or interval arithmetic.
     Both are proofs about the function over the reals that the graph means. UNDECIDED names the line and the reason.
-    Raises what `minimize` raises for functions and bounds that are none.
+    Raises `ShapeError` or `DomainError`, as `minimize` does, for functions, bounds and constraints that are none.
 
     References: M. Grant, S. Boyd, Y. Ye, Disciplined convex programming (2006).
 
@@ -118,6 +128,8 @@ def convexity(
     >>> no = convexity(lambda x: x[0] ** 2 + x[1] ** 3, np.zeros(2))
     >>> no.verdict, no.stop.what
     (<Verdict.REFUTED: 'refuted'>, 'power')
+    >>> convexity(lambda x: x @ x, np.ones(2), subject_to=(lambda x: x[0] * x[1], 1, None)).problem_convex
+    False
     """
     started = time.perf_counter()
     if not isinstance(f, Problem):
@@ -125,9 +137,9 @@ def convexity(
             raise ShapeError(
                 "convexity: x0 is missing", why="it tells the structure of the variables", fix="convexity(f, x0)"
             )
-        f = problem(f, x0, args=args, bounds=bounds)
-    elif x0 is not None or bounds is not None:
-        raise ShapeError("convexity: a problem has its own x0 and bounds", fix="convexity(problem)")
+        f = problem(f, x0, args=args, bounds=bounds, subject_to=subject_to)
+    elif x0 is not None or bounds is not None or subject_to:
+        raise ShapeError("convexity: a problem has its own x0, bounds and constraints", fix="convexity(problem)")
     with np.errstate(all="ignore"):
         found = _Asked(f.f, f).answer()
     found.cost["seconds"] = time.perf_counter() - started  # type: ignore[index]
@@ -171,16 +183,12 @@ class _Asked:
         return Convexity(word, segment, stop, rows, verdict=Verdict.REFUTED, proof=proof, cost={})
 
     def _by_hessian(self) -> int:
-        """Bits from the enclosure of all second derivatives over the box."""
+        """Bits from the enclosure of all second derivatives over the box, on all of which f must have them."""
         p = self.p
-        if p.n > MOST_ENCLOSED or self.graph is None or any(g.node.live for g in self.graph.guards):
+        if p.n > MOST_ENCLOSED or not self.analysis.regular:
             return 0
         try:
-            return (
-                curved(Analysis(trace(differentiate.hessian(self.f), p.x0)), p.lower, p.upper)
-                if smooth(self.graph)
-                else 0
-            )
+            return curved(Analysis(trace(differentiate.hessian(self.f), p.x0)), p.lower, p.upper)
         except CauchyError:
             return 0
 
@@ -251,6 +259,8 @@ class _Asked:
         a, b = x - d, x + d
         if ((a + b) / 2 != x).any() or (a < p.lower).any() or (b > p.upper).any():
             return None
+        if not all(self._analytic(v) for v in (a, b, x)):
+            return None
         values = [sign * self._float(v) for v in (a, b, x)]
         if not np.isfinite(values).all() or not values[2] > (values[0] + values[1]) / 2:
             return None
@@ -267,6 +277,17 @@ class _Asked:
             except CauchyError:
                 H = None
         return Segment(a, b, float(found), exact, H)
+
+    def _analytic(self, x: np.ndarray) -> bool:
+        """No power u^v with an exponent that varies has u <= 0 at x: there only some exponents are allowed."""
+        if self.powers:
+            self.analysis.over(x, x)
+        return all(self.analysis.total[n] for n in self.powers)
+
+    @cached_property
+    def powers(self) -> list[Node]:
+        degrees = self.analysis.degrees
+        return [n for n in self.analysis.order if n.prim is P.power and degrees[n.args[1]]]
 
     def _float(self, x: np.ndarray) -> float:
         return float(np.asarray(self.f(x)))

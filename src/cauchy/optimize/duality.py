@@ -25,7 +25,7 @@ from ..messages import say
 from ..proof import Proof, Result, Verdict
 from ..tracer import trace
 from . import polynomial
-from .analysis import Analysis, smooth
+from .analysis import Analysis
 from .convexity import Convexity, convexity
 from .everywhere import SPLIT, Filter, Least, least, split
 from .polynomial import Polynomial
@@ -407,7 +407,7 @@ def _graphs(f: Callable[..., Any], x0: np.ndarray) -> tuple[Analysis | None, Ana
     """f and, where f is smooth and small, its Hessian, to be looked at over boxes."""
     try:
         graph = trace(f, x0)
-        second = x0.size <= SPLIT and len(graph.outputs) == 1 and not graph.outputs[0].shape and smooth(graph)
+        second = x0.size <= SPLIT and len(graph.outputs) == 1 and not graph.outputs[0].shape
         return Analysis(graph), Analysis(trace(differentiate.hessian(f), x0)) if second else None
     except CauchyError:
         return None, None

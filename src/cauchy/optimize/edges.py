@@ -32,20 +32,20 @@ def edges(problem: Problem, point: Point) -> tuple[Kink, ...]:
     found = tuple(k for g in graphs for k in on_edge(g))
     if not found:
         return ()
-    sizes = np.abs(point.g).max(), np.abs(point.J).max(initial=0.0)
+    sizes = np.abs(point.g).max(), np.abs(point.J).max(initial=0.0), abs(point.f)
     for i in range(point.n):
         for side in (-1, 1):
             close, further = (_change(problem, point, i, side * h) for h in (2.0**-30, 2.0**-20))
-            # closer by, a jump stays as it is, and a slope shrinks to a thousandth
+            # closer by, a jump stays as it is, and what is continuous shrinks: a slope to a thousandth
             if any(a > 0.1 * b and a > 1e-12 * s for a, b, s in zip(close, further, sizes, strict=True)):
                 return found
     return ()
 
 
-def _change(problem: Problem, point: Point, i: int, step: float) -> tuple[float, float]:
-    """How much the gradient and the Jacobian change a step along axis i; nothing where they are not finite there."""
+def _change(problem: Problem, point: Point, i: int, step: float) -> tuple[float, ...]:
+    """How much the gradient, the Jacobian and f change a step along axis i; nothing where they are not finite there."""
     x = point.x.copy()
     x[i] += step * point.lengths[i]
-    changes = (np.abs(problem.gradient(x) - point.g).max(), np.abs(problem.jacobian(x) - point.J).max(initial=0.0))
-    g, J = (float(c) if np.isfinite(c) else 0.0 for c in changes)
-    return g, J
+    f, g = problem.value_and_gradient(x)
+    changes = np.abs(g - point.g).max(), np.abs(problem.jacobian(x) - point.J).max(initial=0.0), abs(f - point.f)
+    return tuple(float(c) if np.isfinite(c) else 0.0 for c in changes)

@@ -65,7 +65,9 @@ class Reduced:
         n, m, A = program.n, program.m, program.A
         low, high = program.low, program.high
         self.lower, self.upper = low[m:], high[m:]
-        self.owned: list[tuple[int, Vector, Vector, Vector]] = []  # whose bound is a row's: side (0: both), variable, row, a
+        self.owned: list[
+            tuple[int, Vector, Vector, Vector]
+        ] = []  # whose bound is a row's: side (0: both), variable, row, a
         self.fixed = self.equal = NOTHING
         low, high = low[:m], high[:m]
         inside = np.isfinite(np.maximum(low, -high))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import time
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
@@ -25,7 +26,8 @@ SPLIT = 3  # dimensions in which boxes are split
 
 class Least(NamedTuple):
     """x, f(x), a lower bound of f over the box, and what it rests on: "convex" (where the box is unbounded, up to the
-    tolerance of the local search), "corners", "boxes", or "search" (on nothing: the bound is -inf)."""
+    tolerance of the local search), "corners", "boxes", or "search": the value is that of a local search, and may be
+    above the least one, but the bound holds (-inf where none is known)."""
 
     x: np.ndarray
     value: float
@@ -54,8 +56,12 @@ def least(
     upper: np.ndarray,
     start: np.ndarray,
     tol: float = 1e-9,
+    until: float = np.inf,
 ) -> Least:
-    """The least value over the box. `slope(x)`: f and its gradient; `second`: its Hessian, where f is smooth."""
+    """The least value over the box. `slope(x)`: f and its gradient; `second`: its Hessian, where f is smooth.
+
+    `until`: the reading of `time.perf_counter` at which boxes are no longer split.
+    """
     best = _descend(slope, lower, upper, start)
     if graph is None or graph.guard is not None:
         return best
@@ -64,10 +70,11 @@ def least(
         return best._replace(bound=_tangent(slope, best.x, lower, upper), how="convex")
     finite = bool(np.isfinite(lower).all() and np.isfinite(upper).all())
     if finite and bits & CONCAVE and lower.size <= MOST_CORNERS:
-        return _corners(slope, lower, upper)
+        corners = _corners(slope, lower, upper)
+        return best if corners is None else corners
     if not finite or lower.size > SPLIT:
         return best
-    return split(graph, second, slope, lower, upper, best, FREE, tol)
+    return split(graph, second, slope, lower, upper, best, FREE, tol, until)
 
 
 def _descend(slope: Slope, lower: np.ndarray, upper: np.ndarray, start: np.ndarray, starts: int = 3) -> Least:
@@ -97,9 +104,12 @@ def _tangent(slope: Slope, x: np.ndarray, lower: np.ndarray, upper: np.ndarray) 
     return float(f + drop.sum())
 
 
-def _corners(slope: Slope, lower: np.ndarray, upper: np.ndarray) -> Least:
+def _corners(slope: Slope, lower: np.ndarray, upper: np.ndarray) -> Least | None:
+    """The least corner of a concave function, if it has a value at each."""
     corners = [np.array(c) for c in itertools.product(*zip(lower, upper, strict=True))]
     values = [float(slope(c)[0]) for c in corners]
+    if not np.isfinite(values).all():
+        return None
     k = int(np.argmin(values))
     return Least(corners[k], values[k], values[k], "corners")
 
@@ -113,11 +123,17 @@ def split(
     best: Least,
     only: Filter = FREE,
     tol: float = 1e-9,
+    until: float = np.inf,
 ) -> Least:
-    """The least value over the feasible part of a finite box; `best`: a feasible point, or one of value inf."""
+    """The least value over the feasible part of a finite box; `best`: a feasible point, or one of value inf.
+
+    `how` is "search" where boxes or time ran out.
+    """
     heap: list[tuple[float, int, Any, Any]] = [(-np.inf, 0, lower, upper)]
     count = itertools.count(1)
     for _ in range(MOST_BOXES):
+        if time.perf_counter() > until:
+            break
         if not heap:
             return best._replace(bound=best.value, how="boxes")
         bound, _, low, high = heapq.heappop(heap)
@@ -134,14 +150,16 @@ def split(
                 if here.value < best.value and only.feasible(here.x):
                     best = here
             heapq.heappush(heap, (max(below, bound), next(count), a, b))
-    return best._replace(bound=heap[0][0], how="boxes")
+    return best._replace(bound=min(heap[0][0] if heap else best.value, best.value), how="search")
 
 
 def _known(graph: Analysis, second: Analysis | None, a: np.ndarray, b: np.ndarray) -> tuple[int, float]:
     """Bits and a lower bound over a box."""
     fact = graph.over(a, b)
     bits = int(np.bitwise_and.reduce(fact.bits, axis=None)) & (CONVEX | CONCAVE)
-    return bits or (0 if second is None else curved(second, a, b)), float(fact.low.min())
+    if not bits and second is not None and graph.regular:
+        bits = curved(second, a, b)
+    return bits, float(fact.low.min())
 
 
 def _bounded(
@@ -151,8 +169,8 @@ def _bounded(
     bits, below = _known(graph, second, a, b)
     at = lambda x: Least(x, float(slope(x)[0]), -np.inf, "search")
     if bits & CONCAVE:
-        corners = [at(np.array(c)) for c in itertools.product(*zip(a, b, strict=True))]
-        return corners, max(below, min(c.value for c in corners))
+        corners = _corners(slope, a, b)
+        return ([at((a + b) / 2)], below) if corners is None else ([corners], max(below, corners.value))
     if bits & CONVEX:
         here = _descend(slope, a, b, (a + b) / 2, 1)
         return [here, at((a + b) / 2)], max(below, _tangent(slope, here.x, a, b))

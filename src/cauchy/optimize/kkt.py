@@ -274,8 +274,8 @@ class Curvature:
             self.values, self.directions, self.noise, self.signs = np.empty(0), Z, np.empty(0), np.empty(0, int)
             return
         M = Z.T @ H @ Z
-        unit = np.sqrt(np.abs(np.diagonal(M)))
-        unit = 1 / np.where(unit > 1e-8 * max(unit.max(), 1e-300), unit, max(unit.max(), 1e-300))
+        unit, most = np.sqrt(np.abs(np.diagonal(M))), max(float(np.sqrt(np.abs(M).max())), 1e-300)
+        unit = 1 / np.where(unit > 1e-8 * most, unit, most)
         M = M * unit * unit[:, None]
         if not np.isfinite(M).all():
             self.values = self.noise = np.full(Z.shape[1], np.nan)
@@ -302,6 +302,12 @@ class Curvature:
         keep = self.signs != 0
         D, e = self.directions[:, keep], self.values[keep]
         return step - D @ ((D.T @ (r + H @ step)) / (e + damping * np.sign(e)))
+
+    def decrease(self, r: Vector, t: Vector) -> float:
+        """How much lower f may be on the rows: by the quadratic model, and by the slope along flat directions."""
+        up, flat = self.directions[:, self.signs > 0], self.directions[:, self.signs == 0]
+        slopes = np.abs(r @ flat) / np.abs(flat / t[:, None]).max(axis=0, initial=1e-300)
+        return float(((r @ up) ** 2 / self.values[self.signs > 0]).sum() / 2 + slopes.sum())
 
     def uncertainty(self, s: Vector, scale: Vector) -> Vector:
         """How far rounding of the gradient and of the rows may move that point, entry by entry: an estimate."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg import lapack
+from scipy.linalg import solve_triangular
 
 from ..calculus import compile as compiled
 from ..calculus import differentiate
@@ -139,11 +139,9 @@ class Fit(Optimum):
     @functools.cached_property
     def covariance(self) -> np.ndarray:
         R, scale = _triangle(np.asarray(self.__dict__["_functions"][1](self.run.x)))
-        inverse, info = lapack.dtrtri(R)
-        if info:
-            n = self.problem.n
-            return np.full((n, n), np.inf)  # the data do not determine x
-        inverse = inverse / scale[:, None]
+        if not np.all(np.diagonal(R)):
+            return np.full(R.shape, np.inf)  # the data do not determine x
+        inverse = solve_triangular(R, np.eye(len(R))) / scale[:, None]
         return self.deviation**2 * (inverse @ inverse.T)
 
     @property
@@ -249,7 +247,7 @@ def _triangle(J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """R of J = Q R diag(scale), with columns of unit length before the factorization."""
     norms = np.linalg.norm(J, axis=0)
     scale = np.where(norms > 0, norms, 1.0)
-    return np.linalg.qr(J / scale, mode="r"), scale
+    return np.linalg.qr(J / scale)[1], scale
 
 
 def _polished(value: Function, jacobian: Function, r: Function, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
@@ -267,9 +265,9 @@ def _polished(value: Function, jacobian: Function, r: Function, x: np.ndarray) -
         norms = np.linalg.norm(J, axis=0)
         scale = np.where(norms > 0, norms, 1.0)
         Q, R = np.linalg.qr(J / scale)
-        inverse, info = lapack.dtrtri(R)
-        if info:
+        if not np.all(np.diagonal(R)):
             break
+        inverse = solve_triangular(R, np.eye(x.size))
         S = np.asarray(weighted(x, v)) / scale / scale[:, None]
         M = np.eye(x.size) + inverse.T @ S @ inverse
         try:

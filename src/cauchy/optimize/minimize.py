@@ -142,8 +142,8 @@ def maximize(f: Function, x0: Any, args: tuple[Any, ...] = (), **options: Any) -
     """
     names = inspect.signature(minimize).parameters
     given = {k: options.pop(k) for k in list(options) if k in names}
-    chosen = {k: given.get(k, p.default) for k, p in names.items() if p.kind is p.KEYWORD_ONLY}
-    return _solve(f, x0, args, -1.0, *chosen.values(), options)
+    chosen: list[Any] = [given.get(k, p.default) for k, p in names.items() if p.kind is p.KEYWORD_ONLY]
+    return _solve(f, x0, args, -1.0, *chosen, given=options)
 
 
 def _solve(

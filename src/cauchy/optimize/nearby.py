@@ -29,8 +29,9 @@ class Surroundings:
     """Feasible points around a candidate, and how f there compares with f at the candidate (made feasible itself)."""
 
     def __init__(
-        self, point: Point, y: Vector, H: Vector, active: Vector, curvature: Curvature, flat: Sequence[int] = ()
-    ) -> None:
+        self, point: Point, y: Vector, H: Vector, active: Vector, curvature: Curvature, flat: Sequence[int] = (),
+        strong: Sequence[int] | Vector = (),
+    ) -> None:  # fmt: skip
         self.point, self.active, self.y = point, active, y
         self.value, self.rows = point.problem.value, point.problem.constraints
         m, x = point.m, np.abs(point.x)
@@ -43,29 +44,46 @@ class Surroundings:
         curved = curvature.signs > 0
         curved[list(flat)] = False
         self.curved = curvature.directions[:, curved], curvature.values[curved]
-        base = self.feasible(point.x)
+        self._pin(np.asarray(strong, dtype=int))
+        base = self.feasible(point.x, pinned=True) if self.pinned else None
+        base = self.feasible(point.x) if base is None else base
         # where equalities depend on each other, hardly missing them says nothing about distance
         lost = point.equal.any() and np.linalg.matrix_rank(A, 1e-8) < active.size
         self.usable = base is not None and not lost
         self.base = point.x if base is None else base
         self.f = float(self.value(self.base)) if self.usable else np.nan
 
-    def feasible(self, y: Vector) -> Vector | None:
-        """A point beside y that satisfies the inequalities as evaluated, and the equalities up to rounding."""
-        problem, m = self.point.problem, self.point.m
-        side = (
-            np.concatenate((self.low + self.size, problem.lower)),
-            np.concatenate((self.high - self.size, problem.upper)),
-        )
-        equal = self.point.equal
-        low, high = (np.where(equal, self.point.low, s) for s in side)
+    def _pin(self, strong: Vector) -> None:
+        """Inequalities with a multiplier: f falls along their boundary, if anywhere, so there points are looked for."""
+        point, m = self.point, self.point.m
+        equal, lower, upper = point.equal, point.problem.lower, point.problem.upper
+        low = np.where(equal, point.low, np.concatenate((self.low + self.size, lower)))
+        high = np.where(equal, point.low, np.concatenate((self.high - self.size, upper)))
+        held = np.zeros(low.size, bool)
+        held[strong] = True
+        held &= ~equal & (self.y != 0) & np.isfinite(np.where(self.y > 0, high, low))
+        self.pinned = bool(held.any())
+        off = np.where(equal[:m], self.size, 0.0)
+        most, least = np.where(held & (self.y < 0), low, high), np.where(held & (self.y > 0), high, low)
+        # for each kind of point: where to, and what is let pass
+        self.targets = {False: (low, high), True: (least, most)}
+        slack = np.where(held[:m], 2 * self.size, np.inf)
+        inside = self.low - off, self.high + off
+        near = np.maximum(inside[0], least[:m] - slack), np.minimum(inside[1], most[:m] + slack)
+        self.passes = {False: inside, True: near}
+
+    def feasible(self, y: Vector, pinned: bool = False) -> Vector | None:
+        """A point beside y that satisfies the inequalities as evaluated, and the equalities up to rounding.
+
+        `pinned`: inequalities with a multiplier as equalities.
+        """
+        m, (low, high), (least, most) = self.point.m, self.targets[pinned], self.passes[pinned]
         for _ in range(CORRECTIONS):
-            y = np.clip(y, problem.lower, problem.upper)
+            y = np.clip(y, low[m:], high[m:])
             if not m:
                 return y
             c = self.rows(y)
-            off = np.where(equal[:m], self.size, 0.0)
-            if np.all((c >= self.low - off) & (c <= self.high + off)):
+            if np.all((c >= least) & (c <= most)):
                 return y
             v = np.concatenate((c, y))
             if not np.isfinite(v).all():
@@ -76,14 +94,14 @@ class Surroundings:
     def settled(self, y: Vector) -> Vector | None:
         """The feasible point beside y where f is least along the directions of positive curvature (splitting lemma)."""
         m, (D, e) = self.point.m, self.curved
-        z = self.feasible(y)
+        z = self.feasible(y, self.pinned)
         for _ in range(2 if e.size else 0):
             if z is None:
                 return None
             r = self.point.problem.gradient(z) + self.y[m:]
             if m:
                 r = r + self.y[:m] @ self.point.problem.jacobian(z)
-            z = self.feasible(z - D @ ((D.T @ r) / e))
+            z = self.feasible(z - D @ ((D.T @ r) / e), self.pinned)
         return z
 
     def compare(self, z: Vector) -> tuple[float, float]:
@@ -99,9 +117,10 @@ class Surroundings:
         for d in directions if self.usable else ():
             top = float(np.abs(d / self.point.lengths).max())
             if 0 < top < np.inf:
-                found = self._along(d / top, SIZES, self.feasible)
-                if found is not None:
-                    return found
+                for pinned in {self.pinned, False}:
+                    found = self._along(d / top, SIZES, lambda y, pinned=pinned: self.feasible(y, pinned))
+                    if found is not None:
+                        return found
         return None
 
     def _along(self, d: Vector, sizes: Sequence[float], onto: Callable[[Vector], Vector | None]) -> Better | None:
@@ -131,7 +150,7 @@ class Surroundings:
                 found = self._along(d, FLAT_SIZES, self.settled)
                 if found is not None:
                     return found
-        if k == 1:
+        if k <= 1:
             return None
         found = None
         for radius in RADII:
@@ -140,6 +159,12 @@ class Surroundings:
             if found is None:
                 return None
         return found
+
+    def falls(self, flat: Vector) -> bool:
+        """Whether f falls along each of these directions, both ways."""
+        flat = flat / np.abs(flat / self.point.lengths[:, None]).max(axis=0)
+        ways = (s * d for d in flat.T for s in (1, -1))
+        return all(self._along(d, FLAT_SIZES, self.settled) is not None for d in ways)
 
     def _search(self, flat: Vector, radius: float, a: Vector, rng: np.random.Generator) -> Better | None:
         """Random steps on a sphere from a on, ever smaller, from the lowest point so far."""

@@ -21,13 +21,13 @@ from ..calculus.factor import cholesky_or_nan, solve_factored
 from .gap import BLUR, QuadraticCertificate
 from .program import LARGEST, ROUNDING, Program
 
-SMALL = (32, 400)  # variables and rows up to which a solver is compiled for the shape
+SMALL, WORK = 32, 1 << 16  # n and n^2 m up to which a solver is compiled for the shape
 OFTEN = 2000  # calls of one shape before it is: by then they have cost about what compiling costs
-ROUNDS = 40
+ROUNDS = 25
 EPS = 2.0**-52
 DELTA, RHO = 1e-8, 1e-9  # proximal terms of equalities and of x
 FIRST = 1e-6  # that of the start
-CLOSE = 1e-12  # of all residuals, where the loop ends
+CLOSE = 1e-11  # of all residuals, where the loop ends
 
 _loops: Any = _sparsetools
 _calls: dict[tuple[int, int], int] = {}
@@ -36,6 +36,11 @@ _calls: dict[tuple[int, int], int] = {}
 @functools.lru_cache(64)
 def _compiled(n: int, m: int) -> Callable[..., Any]:
     return compile(solve)
+
+
+def fits(n: int, m: int) -> bool:
+    """Are so many variables and rows few enough?"""
+    return 0 < n <= SMALL and n * n * m <= WORK
 
 
 def certified(
@@ -49,10 +54,9 @@ def certified(
     if not (type(q) is np.ndarray and q.dtype == np.float64 and q.ndim == 1 and type(r) is float) or P is None:
         return None
     n = q.size
-    shape = getattr(A, "shape", None) if A is not None else (0, n)
-    if shape is None or not 0 < n <= SMALL[0] or len(shape) != 2 or shape[0] > SMALL[1]:
+    shape = (0, n) if A is None else getattr(A, "shape", None)
+    if shape is None or len(shape) != 2 or not fits(n, m := shape[0]):
         return None
-    m = shape[0]
     if not always and (count := _calls.get((n, m), 0)) < OFTEN:
         _calls[n, m] = count + 1
         return None
@@ -125,17 +129,25 @@ def solve(P: Any, q: Any, At: Any, low: Any, high: Any) -> tuple[Any, ...]:
     good = good & (P == P.T).all() & (cholesky_or_nan(shifted)[0, 0] > 0)
     good = good & (P != 0).any() & (diagonal >= 0).all() & ~((diagonal == 0)[:, None] & (P != 0)).any()
 
-    stacked = lambda x: np.concatenate([x @ At, x])
-    pulled = lambda y: At @ y[:m] + y[m:]
+    stacked = lambda At, x: np.concatenate([x @ At, x])
+    pulled = lambda At, y: At @ y[:m] + y[m:]
 
-    P_given, q_given, cost = P, q, np.maximum(np.abs(P).max(), np.abs(q).max())
+    # scaled: the diagonal of P (or columns of A), rows of A, then the objective, to entries of size 1
+    given = P, q, At
+    size = lambda v: np.where(v > 0, v, 1.0)
+    columns = 1 / size(np.where(diagonal > 0, np.sqrt(np.maximum(diagonal, 0.0)), np.abs(At).max(axis=1, initial=0.0)))
+    rows = 1 / size((np.abs(At) * columns[:, None]).sum(axis=0))
+    units = np.concatenate([rows, 1 / columns])  # of w
+    P, q, At = P * columns * columns[:, None], q * columns, At * columns[:, None] * rows
+    top, bottom = top * units, bottom * units
+    cost = np.maximum(np.abs(P).max(), np.abs(q).max())
     P, q = P / cost, q / cost
 
     def residuals(x: Any, su: Any, sl: Any, zu: Any, zl: Any, ye: Any) -> tuple[Any, ...]:
-        w = stacked(x)
+        w = stacked(At, x)
         return (
-            P @ x + q + pulled(zu - zl + ye), np.where(has_u, w + su - top, 0.0), np.where(has_l, w - sl - bottom, 0.0),
-            np.where(equal, w - bottom, 0.0),
+            P @ x + q + pulled(At, zu - zl + ye), np.where(has_u, w + su - top, 0.0),
+            np.where(has_l, w - sl - bottom, 0.0), np.where(equal, w - bottom, 0.0),
         )  # fmt: skip
 
     def round_(_: Any, state: Any) -> Any:
@@ -148,8 +160,8 @@ def solve(P: Any, q: Any, At: Any, low: Any, high: Any) -> tuple[Any, ...]:
 
         def direction(cu: Any, cl: Any) -> tuple[Any, ...]:
             t = (cu + zu * ru) / su - (cl - zl * rl) / sl + stiff * re
-            dx = solve_factored(L, -rd - pulled(t))
-            dw = stacked(dx)
+            dx = solve_factored(L, -rd - pulled(At, t))
+            dw = stacked(At, dx)
             dsu, dsl = np.where(has_u, -ru - dw, 0.0), np.where(has_l, rl + dw, 0.0)
             return dx, dsu, dsl, (cu - zu * dsu) / su, (cl - zl * dsl) / sl, stiff * (dw + re)
 
@@ -172,20 +184,19 @@ def solve(P: Any, q: Any, At: Any, low: Any, high: Any) -> tuple[Any, ...]:
         largest = lambda v: np.abs(v).max()
         Px = P @ x
         off = largest(rd) / np.maximum(1.0 / cost, np.maximum(largest(Px), largest(q)))
-        off_w = np.maximum(np.maximum(largest(ru), largest(rl)), largest(re)) / np.maximum(1.0, largest(stacked(x)))
+        off_w = np.maximum(np.maximum(largest(ru), largest(rl)), largest(re)) / np.maximum(1.0, largest(stacked(At, x)))
         value = 1.0 / cost + np.abs(q @ x + 0.5 * (x @ Px))
         off = np.maximum(np.maximum(off, off_w), ((su * zu).sum() + (sl * zl).sum()) / value)
         open_ = np.maximum(np.minimum(su, zu).max(), np.minimum(sl, zl).max())
         return x, su, sl, zu, zl, ye, np.maximum(off / CLOSE, open_ / (BLUR / 2)), count + 1
 
-    sided = 1.0 * (
-        has_u | has_l
-    )  # start: least squares to the middle of what is between two sides, and to single sides
+    # start: least squares to the middle of what is between two sides, and to single sides
+    sided = 1.0 * (has_u | has_l)
     middle = np.where(has_u & has_l, 0.5 * (top + bottom), np.where(has_u, top, bottom))
     D = sided + stiff
     L = cholesky_or_nan(P + (At * D[:m]) @ At.T + np.eye(n) * (D[m:] + FIRST))
-    x = solve_factored(L, pulled(D * middle) - q)
-    w = stacked(x)
+    x = solve_factored(L, pulled(At, D * middle) - q)
+    w = stacked(At, x)
     least = np.maximum(1.0, 0.1 * np.abs(w).max())
     start = (
         x, np.where(has_u, np.maximum(top - w, least), 1.0), np.where(has_l, np.maximum(w - bottom, least), 1.0),
@@ -193,10 +204,11 @@ def solve(P: Any, q: Any, At: Any, low: Any, high: Any) -> tuple[Any, ...]:
     )  # fmt: skip
     going = lambda state: (state[6] > 1.0) & (state[7] < ROUNDS) & good
     x, _, _, zu, zl, ye, _, count = loop(round_, start, while_=going)
-    y, P, q = cost * (zu - zl + ye), P_given, q_given
+    x, y = columns * x, cost * units * (zu - zl + ye)
+    P, q, At = given
     # the certificate, from the data alone
-    Px, w = P @ x, stacked(x)
-    g = Px + q + pulled(y)
+    Px, w = P @ x, stacked(At, x)
+    g = Px + q + pulled(At, y)
     value = q @ x + 0.5 * (x @ Px)
     above, below = high - w, low - w
     violations = np.maximum(below, -above)

@@ -364,7 +364,8 @@ def _row(k: int, c: Any) -> Row:
     if hasattr(c, "fun") and hasattr(c, "lb"):
         return Row(c.fun, c.lb, c.ub, c.jac if callable(c.jac) else None)
     if isinstance(c, (tuple, list)) and len(c) == 3 and callable(c[0]):
-        return Row(c[0], *(d if v is None else v for v, d in zip(c[1:], (-np.inf, np.inf), strict=True)))
+        lower, upper = c[1:]
+        return Row(c[0], -np.inf if lower is None else lower, np.inf if upper is None else upper)
     raise ShapeError(
         f"constraint {k} is a {type(c).__name__}",
         fix="(fun, lower, upper), scipy.optimize.NonlinearConstraint or LinearConstraint, or SciPy's dict",

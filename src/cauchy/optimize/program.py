@@ -108,19 +108,20 @@ def vector(given: Any, name: str, size: int | None) -> Vector:
 def _matrix(given: Any, name: str, rows: int | None, columns: int) -> tuple[Any, float]:
     """A finite float64 matrix, an array or SciPy's CSC, and the sum of the squares of its entries."""
     a: Any = given
-    if sparse := not isinstance(given, np.ndarray) and sp.issparse(given):
+    if not isinstance(given, np.ndarray) and sp.issparse(given):
         if not isinstance(a, sp.csc_matrix):
             a = sp.csc_matrix(a)
         if a.data.dtype != np.float64:
             _numbers(a.data, name)
             a = a.astype(np.float64)
+        entries = a.data
     else:
-        a = dense = _numbers(given, name)
+        a = entries = _numbers(given, name)
     shape: Any = a.shape
     if len(shape) != 2 or shape[1] != columns or (rows is not None and shape[0] != rows):
         wanted = f"({'m' if rows is None else rows}, {columns})"
         raise ShapeError(f"{name} has shape {shape}; wanted {wanted}, as q has {columns} entries")
-    return a, _size(a.data if sparse else dense, name)
+    return a, _size(entries, name)
 
 
 def _numbers(given: Any, name: str) -> np.ndarray:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DomainError
+from ..errors import DomainError, ShapeError
 from ..proof import Proof, Verdict
 from .certificate import Certificate, certify
 from .problem import Problem, problem
@@ -64,9 +64,15 @@ def prove_optimum(
     >>> c.verdict, c.scope, c.exact.constraints
     (<Verdict.PROVED: 'proved'>, 'global', (Fraction(-1, 1),))
     """
+    if np.ndim(x) != 1 or isinstance(x, (str, bytes)):
+        fix = "prove_optimum(lambda x: x[0] ** 2, [0])"
+        raise ShapeError(f"x is {x!r}; wanted a list of numbers, one for each variable", fix=fix)
     point = [_fraction(v) for v in x]
     floats = np.array([float(v) for v in point])
-    p = f if isinstance(f, Problem) else problem(f, floats, bounds=bounds, subject_to=subject_to, args=args)
+    try:
+        p = f if isinstance(f, Problem) else problem(f, floats, bounds=bounds, subject_to=subject_to, args=args)
+    except IndexError as e:
+        raise ShapeError(f"x has {floats.size} entries, and f or a constraint asks for another: {e}") from e
     found = certify(p, floats)
     known = formulas(p, floats)
     asked = None if known is None else _Exact.of(p, known, point)

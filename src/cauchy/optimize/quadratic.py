@@ -194,7 +194,7 @@ def quadratic(
     `solver`: by default HiGHS for linear programs, else PIQP; where the certificate fails, the next one is tried.
     "native": an interior point compiled for the shape, for small programs given as float64 arrays that are solved again
     and again (microseconds a call, about a second for the first); where its certificate fails, the others are tried.
-    By default that one takes over after 2000 calls of a shape with P and up to 12 variables and 32 rows.
+    By default that one takes over after 2000 calls of a shape with P, n <= 32 and n^2 m <= 65536.
     `polished`: solve the equations of the active set (True), never (False); by default where the certificate fails,
     and for up to 64 variables and rows also where interior iterates leave open what is active.
     Returns `QuadraticOptimum`. "optimal" means that the five residuals of `QuadraticCertificate`, recomputed from the
@@ -225,11 +225,12 @@ def quadratic(
     with np.errstate(all="ignore"):  # what overflows certifies nothing
         program = Program(P, q, A, l, u, lower, upper, r)
         if native:
-            if program.n > often.SMALL[0] or program.m > often.SMALL[1]:
+            if not often.fits(program.n, program.m):
                 raise DomainError(
-                    f"solver='native' is for up to {often.SMALL[0]} variables and {often.SMALL[1]} rows, got "
-                    f"{program.n} and {program.m}", fix="solver=None",
-                )  # fmt: skip
+                    f"solver='native' is for up to {often.SMALL} variables and n^2 m up to {often.WORK}, got n = "
+                    f"{program.n}, m = {program.m}",
+                    fix="solver=None",
+                )
             solver = None
         return _minimized(program, solver, tolerance, polished, started)
 

@@ -226,4 +226,4 @@ class Optimum(Result):
 
         if self.run.path is None:
             raise CauchyError("there is no trace to draw", fix="minimize(..., trace=True)")
-        return self.run.path.plot(lang)
+        return self.run.path.plot(lang=lang)

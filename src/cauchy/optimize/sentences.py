@@ -46,9 +46,8 @@ def certificate_text(c: Certificate, lang: str | None = None) -> str:
 
 
 def _fields(c: Certificate) -> dict[str, Any]:
-    return {
-        name: getattr(c, name) for name in ("violation", "stationarity", "dual", "complementarity", "distance", "fun")
-    }
+    names = ("violation", "stationarity", "dual", "complementarity", "distance", "fun")
+    return {name: getattr(c, name) for name in names} | {"decrease": c.estimates.get("decrease", np.nan)}
 
 
 def _constraints(c: Certificate, tell: Any) -> list[str]:
