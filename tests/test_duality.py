@@ -3,6 +3,7 @@
 Truth: convexity known from books, rational arithmetic, mpmath, and weak duality itself.
 """
 
+import time
 from fractions import Fraction
 
 import mpmath
@@ -428,3 +429,230 @@ def test_a_dual_needs_rows():
 
 def test_affine_bits_are_both():
     assert AFFINE == CONVEX | CONCAVE
+
+
+# -- domains: what is left out of the box must stop every argument -----------------------------------------------------
+
+LEFT_OUT = {
+    "x**-2": lambda x: x**-2,
+    "x**-4": lambda x: x**-4,
+    "power": lambda x: np.power(x, -2.0),
+    "(x-1)**-2": lambda x: (x - 1) ** -2.0,
+    "x**-2 + x**2": lambda x: x**-2 + x**2,
+    "1/x": lambda x: 1 / x,
+    "1/x**2": lambda x: 1 / x**2,
+    "x**-1": lambda x: x**-1,
+    "x**-3": lambda x: x**-3,
+    "reciprocal of a parabola": lambda x: 1 / (x**2 - 1),
+    "reciprocal of a square": lambda x: np.reciprocal(np.square(x)),
+    "a pole times 0": lambda x: x**2 + 0.0 * x**-3,
+    "0 over x": lambda x: 0.0 / x,
+    "a pole in a maximum": lambda x: np.maximum(5.0, np.sin(1 / x)),
+    "a pole to the power 0 times x": lambda x: x**2 + np.minimum(0.0, 1.0 + np.cos(1 / x)),
+    "tan": lambda x: np.tan(x) ** 2,
+    "slope of tan": lambda x: 1 + np.tan(x) * np.tan(x),
+    "-log|x|": lambda x: -np.log(np.abs(x)),
+    "-log x**2": lambda x: -np.log(x**2),
+    "log of a parabola": lambda x: -np.log(x**2 - 1),
+    "x**0.5": lambda x: x**0.5,
+    "|x|**0.5": lambda x: np.abs(x) ** 0.5,
+    "sqrt of a wave": lambda x: x**2 + np.sqrt(np.cos(x)),
+    "x**2 to the power 0.25": lambda x: (x**2) ** 0.25,
+    "x**x": lambda x: x**x,
+    "arcsin": lambda x: np.arcsin(x) ** 2 - x,
+    "arccosh of a square": lambda x: np.arccosh(x**2),
+    "floor": np.floor,
+    "floor and a parabola": lambda x: x**2 + np.floor(x),
+    "ceil": lambda x: x**2 + np.ceil(x),
+    "trunc": lambda x: x**2 + np.trunc(x),
+    "rint": lambda x: x**2 + np.rint(x),
+    "round": lambda x: x**2 + np.round(x, 1),
+    "sign": np.sign,
+    "sign times x**2": lambda x: x**2 + np.sign(x) * 0.1,
+    "heaviside": lambda x: x**2 + np.heaviside(x, 0.5),
+    "where": lambda x: np.where(x > 0, x**2 + 1, x**2),
+    "mod": lambda x: x**2 + np.mod(x, 1.0),
+    "fmod": lambda x: x**2 + np.fmod(x, 1.0),
+    "arctan2": lambda x: x**2 + np.arctan2(x, x * 0 - 1.0),
+    "clip": lambda x: np.clip(x, -1.0, 1.0),
+    "clip and a parabola": lambda x: 0.01 * x**2 + np.clip(x, -1.0, 1.0),
+    "minimum": lambda x: np.minimum(x, 1.0),
+    "fmax skips NaN": lambda x: np.fmax(-np.sqrt(x), -5.0),
+    "a kink downwards": lambda x: x**2 - np.abs(x),
+    "root of x**2, downwards": lambda x: x**2 - np.sqrt(x**2),
+    "cube root": np.cbrt,
+    "sinc": lambda x: x**2 + np.sinc(x),
+    "gamma": special.gamma,
+    "logit": lambda x: special.logit(x) ** 2 - 5 * x,
+    "copysign": lambda x: x**2 + np.copysign(1.0, x),
+    "hidden derivative": lambda x: cauchy.stop_gradient(-x) * x,
+}  # fmt: skip
+# convex where they are defined, which is a convex set, or on the box of the table
+ALL_IN = {
+    "x**-2": (lambda x: x**-2, [(0, None)], 0.5),
+    "x**-2 on the left": (lambda x: x**-2.0, [(None, 0)], -0.5),
+    "sum of powers": (lambda x: x**-2 + x**2, [(0.1, 3)], 0.5),
+    "by its Hessian": (lambda x: x**4 - x**2 - np.log(x), [(1, 2)], 1.5),
+    "poles at an end": (lambda x: np.tan(x) ** 2, [(0, 1.5)], 0.5),
+    "sinc": (lambda x: 2 * x**2 + np.sinc(x), None, 0.5),
+    "x**x": (lambda x: x**x, [(0.5, 0.52)], 0.51),
+    "root of x**2": (lambda x: np.sqrt(x**2), None, 0.5),
+}
+
+
+@pytest.mark.parametrize("bounds", [None, [(-1, 2)]], ids=["line", "box"])
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_what_is_left_out_stops_the_proof(name, bounds):
+    found = convexity(LEFT_OUT[name], 0.5, bounds=bounds)
+    assert found.verdict is not Verdict.PROVED
+    assert found.stop is not None or found.segment is not None
+
+
+@pytest.mark.parametrize("name", ALL_IN)
+def test_what_is_defined_on_the_box_is_still_proved(name):
+    f, bounds, x0 = ALL_IN[name]
+    assert convexity(f, x0, bounds=bounds).verdict is Verdict.PROVED
+
+
+def test_a_pole_gives_no_global_certificate():
+    f = lambda x: x**-2.0 + x
+    found = cauchy.certify_optimum(f, 2 ** (1 / 3), globally=True)
+    assert found.scope != "global"
+    assert f(-5.0) < f(2 ** (1 / 3))
+
+
+def test_powers_with_exponents_that_vary_live_on_the_right():
+    found = convexity(lambda x: x**x, 1.0)
+    assert (found.verdict, found.stop.why) == (Verdict.UNDECIDED, "domain")
+    assert "not defined" in found.text("en")
+    assert "定义" in found.text("zh")
+
+
+def test_a_concave_box_with_corners_outside_the_domain():
+    """log on [-1, 1] has no least value, and its corner at -1 has none at all."""
+    slope = lambda x: (float(np.log(x[0])), 1 / x)
+    with np.errstate(all="ignore"):
+        found = least(
+            Analysis(cauchy.trace(lambda x: np.log(x[0]), np.ones(1))), None, slope, -np.ones(1), np.ones(1), np.ones(1)
+        )
+    assert found.how == "search"
+    assert found.bound == -np.inf
+
+
+def test_convexity_of_a_problem_in_parts():
+    ball = (lambda x: x @ x, None, 4)
+    found = convexity(lambda x: x.sum(), np.ones(2), subject_to=ball)
+    assert (found.problem_convex, found.rows, found.curvature) == (True, ("convex",), "affine")
+    outside = convexity(lambda x: x.sum(), np.ones(2), subject_to=(lambda x: x @ x, 4, None))
+    assert (outside.problem_convex, outside.verdict) == (False, Verdict.PROVED)
+    assert "problem is convex" in found.text("en")
+    assert "not shown" in outside.text("en")
+
+
+# -- unbounded problems, and time --------------------------------------------------------------------------------------
+
+FALLING = {
+    "linear": (lambda x: -x[0] - x[1], [0.5, 0.5], [(0, None)] * 2, (lambda x: x[0] + 2 * x[1], 2, None)),
+    "almost flat": (lambda x: 1e-9 * x[0] + x[1] ** 2, [0.5, 0.5], None, (lambda x: x[1], 1, None)),
+    "by intervals": (lambda x: np.exp(-x) - x, 1.0, None, (lambda x: np.exp(-x), None, 1)),
+    "below a parabola": (lambda x: -x[0] * x[1], [1.0, 1.0], None, (lambda x: x[0] ** 2 - x[1], None, 0)),
+    "concave on a line": (lambda x: x[0] ** 2 - 2 * x[1] ** 2, [1.0, 1.0], None, (lambda x: x[0] + x[1], 0, 0)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FALLING)
+def test_unbounded_problems_are_named(name):
+    f, x0, bounds, rows = FALLING[name]
+    d = dual(f, x0, bounds=bounds, subject_to=rows)
+    assert (d.primal, d.value, d.gap, d.verdict) == (-np.inf, -np.inf, 0.0, Verdict.PROVED)
+    assert d.ray.proved
+    assert "unbounded" in d.text("en")
+    assert "e+" not in d.text("en")
+    p = problem(f, x0, bounds=bounds, subject_to=rows)
+    values = []
+    for t in (1e4, 1e6, 1e8):  # the ray is one
+        x = d.ray.point + t * d.ray.direction
+        c = np.asarray(p.constraints(x))
+        assert (x >= p.lower).all()
+        assert (x <= p.upper).all()
+        assert (c >= p.cl).all()
+        assert (c <= p.cu).all()
+        values.append(float(p.value(x)))
+    assert values[0] > values[1] > values[2]
+    assert values[1] - values[2] > 10 * (values[0] - values[1])
+
+
+@pytest.mark.parametrize(
+    ("f", "x0", "rows"),
+    [
+        (lambda x: -np.log(x), 1.0, (lambda x: x, 1, None)),
+        (lambda x: -(x[0] ** 3), [1.0, 1.0], (lambda x: x[1] - x[0], 0, None)),
+    ],
+)
+def test_what_seems_unbounded_is_said_to_seem_so(f, x0, rows):
+    d = dual(f, x0, subject_to=rows)
+    assert d.primal == -np.inf
+    assert not d.ray.proved
+    assert "not proved" in d.text("en")
+
+
+@pytest.mark.parametrize("f", [lambda x: np.exp(-x), lambda x: 1 / x, lambda x: np.sqrt(1 + x * x) - x])
+def test_an_infimum_far_away_is_not_minus_infinity(f):
+    d = dual(f, 2.0, bounds=[(0.5, None)], subject_to=(lambda x: x, 1, None))
+    assert d.ray is None
+    assert -1e-6 <= d.primal <= 1e-3
+
+
+def test_time_runs_out():
+    f = lambda x: x[0] * x[1] + x[1] * x[2] - x[0] * x[2]
+    start = time.perf_counter()
+    d = dual(f, [0.5] * 3, bounds=[(-1, 1)] * 3, subject_to=(lambda x: x**2, 1, 1), seconds=0.5)
+    assert time.perf_counter() - start < 8.0
+    assert not d.finished
+    assert d.verdict is Verdict.UNDECIDED
+    assert "ran out" in d.text("en")
+    assert "时限" in d.text("zh")
+    with pytest.raises(DomainError, match="seconds"):
+        dual(f, [0.5] * 3, subject_to=(lambda x: x**2, 1, 1), seconds=0)
+
+
+def test_the_point_of_slater_lies_in_the_domain_of_f():
+    """-sqrt(x) for x <= 0: x = -1 is strict, but f lives on x >= 0, and no multiplier attains d* = 0."""
+    d = dual(lambda x: -np.sqrt(x), 0.0, subject_to=(lambda x: x, None, 0))
+    assert d.slater.verdict is Verdict.PROVED
+    assert d.verdict is Verdict.UNDECIDED
+    assert dual(lambda x: -np.log(x), 0.5, subject_to=(lambda x: x, None, 1)).verdict is Verdict.PROVED
+
+
+REASONS = {
+    "equality": (lambda x: x[0] ** 2, 1, 1),
+    "form": (lambda x: np.exp(x[0]) - x[0] - 1, None, 0),
+    "untraced": (lambda x: float(np.asarray(x)[0]) ** 2, None, 0),
+}
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_slater_says_why_it_is_undecided(name):
+    found = slater(lambda x: x[0], [1.0, 2.0], subject_to=REASONS[name])
+    assert (found.verdict, found.reason) == (Verdict.UNDECIDED, name)
+    assert len(found.text("en")) > len("Slater's condition: undecided ()")
+    assert "未定（" in found.text("zh")
+
+
+@pytest.mark.parametrize("row", [lambda x: np.exp(x[0]), lambda x: (x[0] - 1) ** 4 + (x[1] - 1) ** 4])
+def test_slater_fails_where_a_row_is_nowhere_negative(row):
+    found = slater(lambda x: x[0], [1.0, 2.0], subject_to=(row, None, 0))
+    assert found.verdict is Verdict.REFUTED
+    assert found.multipliers.constraints.tolist() == [1.0]
+
+
+def test_slater_takes_what_dual_takes():
+    f, rows = lambda x: x @ x, (lambda x: x @ x, None, 1)
+    whole = slater(problem(f, np.zeros(2), bounds=[(0, 1)] * 2, subject_to=rows))
+    parts = slater(f, np.zeros(2), bounds=[(0, 1)] * 2, subject_to=rows)
+    assert whole.verdict is parts.verdict is Verdict.PROVED
+    assert np.array_equal(whole.point, parts.point)
+    with pytest.raises(ShapeError, match="x0 is missing"):
+        slater(f)
+    with pytest.raises(ShapeError, match="has its own"):
+        slater(problem(f, np.zeros(2)), np.zeros(2))

@@ -53,7 +53,8 @@ def check_given(name: str) -> None:
         np.testing.assert_allclose(r.x, [1, 0], atol=1e-3)
         assert r.certificate.kind == "qualification"
         return
-    assert r.certificate.certified
+    flat = case.name == "HS108"  # along some direction, and not convex: no minimum is claimed
+    assert r.certificate.certified == (not flat)
     if name in BELOW:
         assert r.fun < case.value - 1e-6
         return

@@ -97,3 +97,19 @@ def test_data_that_do_not_determine_x():
     t = np.arange(5.0)
     fit = cauchy.least_squares(lambda b: (b[0] + b[1]) * t - 3 * t - np.array([0, 1, -1, 1, -1]) * 0.1, [1.0, 1.0])
     assert np.all(~np.isfinite(fit.errors)) or fit.errors.min() > 1e6
+
+
+@pytest.mark.parametrize("start", [[0.0, 0.0], [3.0, 1.0], [1.0, 2.0]])
+def test_directions_without_effect_are_not_run_along(start):
+    t = np.linspace(0, 1, 20)
+    y = 2 * np.exp(-3 * t)
+    fit = cauchy.least_squares(lambda p: (p[0] + p[1]) * t - y, start)
+    assert fit.rss == pytest.approx(np.linalg.lstsq(t[:, None], y, rcond=None)[1][0], rel=1e-9)
+    assert np.abs(fit.x).max() < 1e3
+    assert np.all(np.isinf(fit.covariance))
+
+
+def test_other_names():
+    assert cauchy.least_squares(lambda b: b - 1, [0.0, 0.0], method="lm").run.method == "levenberg-marquardt"
+    with pytest.raises(CauchyError, match="bounds"):
+        cauchy.least_squares(lambda b: b, [1.0], bounds=[(0, 1)])

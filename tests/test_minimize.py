@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 from problems import more_garbow_hillstrom
-from scipy.optimize import Bounds
+from scipy.optimize import Bounds, LinearConstraint
 
 import cauchy
 from cauchy.errors import CauchyError, DomainError, ShapeError, TraceError
@@ -246,7 +246,7 @@ def test_a_gradient_of_the_wrong_sign_is_named(method):
         jac=lambda x: -2 * (x - 1),
         **({"rate": 0.3, "max_iterations": 30} if method == "gradient-descent" else {}),
     )
-    assert found.status is Status.NO_DESCENT, found.message
+    assert found.status is Status.CONTRADICTED, found.message
     assert "cauchy.check" in found.message
 
 
@@ -268,13 +268,58 @@ def test_no_lower_bound_along_a_ray():
 
 def test_a_minimum_at_a_kink_is_named():
     found = cauchy.minimize(lambda x: np.abs(x[0] - 1) + x[1] ** 2, [3.0, 2.0])
-    assert found.certificate.kind in ("kink", "not_stationary", "unknown", "near"), found.certificate
+    assert found.certificate.kind in ("kink", "kink_minimum", "not_stationary", "unknown", "near"), found.certificate
     assert found.x[0] == pytest.approx(1.0, abs=1e-6)
 
 
 def test_a_constraint_that_does_not_trace_names_its_line():
     with pytest.raises(TraceError, match=r"test_minimize.py:\d+: float\(\)"):
         cauchy.minimize(quadratic, [1.0, 1.0], subject_to=(lambda x: float(x[0]), 0, 1))
+
+
+def test_a_wrong_gradient_is_named_even_where_it_vanishes():
+    f = lambda x: float(np.sum((np.asarray(x) - [1, 2]) ** 2))
+    found = cauchy.minimize(f, [0.0, 0.0], jac=lambda x: 2 * x)
+    assert found.status is Status.CONTRADICTED
+    assert not found.success
+
+
+def test_the_edge_of_a_domain_is_gone_to():
+    found = cauchy.minimize(np.sqrt, 1.0, method="bfgs")
+    assert found.x < 1e-8
+    assert not found.success
+
+
+def test_endless_descent_shows_how_far_it_came():
+    found = cauchy.minimize(lambda x: x[0] - 2 * x[1], [1.0, 1.0], method="bfgs")
+    assert found.fun < -1e20
+    np.testing.assert_allclose(found.estimates["witness"], [-np.sqrt(0.2), np.sqrt(0.8)], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"constraints": ()}, "subject_to"),
+        ({"options": {"maxiter": 3}}, "max_iterations"),
+        ({"maxiter": 3}, "max_iterations"),
+        ({"lr": 0.1}, "rate"),
+        ({"subject_to": quadratic}, "between which values"),
+        ({"subject_to": LinearConstraint(np.ones((1, 3)), 0, 1)}, "one column for each"),
+    ],
+)
+def test_other_names_are_told_ours(options, text):
+    with pytest.raises(CauchyError, match=text):
+        cauchy.minimize(quadratic, [1.0, 1.0], **options)
+
+
+def test_scipys_method_names_and_a_lone_argument():
+    disk = (lambda x: x @ x, None, 1)
+    assert cauchy.minimize(quadratic, [0.0, 0.0], method="SLSQP", subject_to=disk).run.method == "interior-point"
+    assert cauchy.minimize(lambda x, a: (x - a) ** 2, 0.0, 3.0).x == pytest.approx(3.0)
+
+
+def test_a_maximum_says_what_is_minimized():
+    assert "minimization of -f" in str(cauchy.maximize(lambda x: -quadratic(x), [1.0, 0.0]))
 
 
 # -- watching a run ------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from ..errors import Site
 from ..graph import Graph, Node, reachable
 from . import polynomial, rational
 from .composition import AFFINE, CONCAVE, CONVEX, EPS, RULES, Fact, constant, unknown, variable
-from .domains import SMOOTH, defined
+from .domains import ROUGH, SMOOTH, defined
 from .polynomial import MANY
 
 MOST_EXACT = 40  # variables, for LDL' over the rationals
@@ -40,7 +40,7 @@ class Analysis:
 
     `stop` and `steps` tell of the last box: where composition ended, and which steps kept convexity; `regular`: is the
     output twice continuously differentiable inside the box, and defined on all of it up to parts of its boundary?
-    Without that second derivatives say nothing about the shape.
+    Without that second derivatives say nothing about the shape. `inner`: the box lies in the interior of the domain.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -62,7 +62,7 @@ class Analysis:
         self.forms: dict[Node, np.ndarray | None] = {}
         self.steps: list[tuple[Node, np.ndarray]] = []
         self.stop: Stop | None = None
-        self.regular = False
+        self.regular = self.inner = False
         # of the last box: is a node defined on all of it, and is, of each entry, the domain known to be convex?
         self.total: dict[Node, bool] = {}
         self.convex_domain: dict[Node, bool] = {}
@@ -73,7 +73,8 @@ class Analysis:
 
     def over(self, lower: np.ndarray, upper: np.ndarray) -> Fact:
         """The fact about the output for inputs between lower and upper."""
-        self.steps, self.stop, self.regular = [], None, self.guard is None
+        self.steps, self.stop = [], None
+        self.regular = self.inner = self.guard is None
         self.total, self.convex_domain = {}, {}
         facts = {self.x: variable(lower, upper), **self.constants}
         with np.errstate(all="ignore"):
@@ -91,7 +92,7 @@ class Analysis:
     def _learn(self, n: Node, facts: dict[Node, Fact]) -> Fact:
         rule = None if isinstance(n.dtype, tuple) else RULES.get(n.prim)
         if rule is None:
-            self.regular = self.total[n] = self.convex_domain[n] = False
+            self.regular = self.inner = self.total[n] = self.convex_domain[n] = False
             self._stops("control" if isinstance(n.dtype, tuple) or n.prim is P.item else "rule", n)
             return unknown(() if isinstance(n.dtype, tuple) else n.shape)
         given = [facts[a] for a in n.args]
@@ -118,7 +119,9 @@ class Analysis:
         """Is n defined wherever its arguments are?"""
         affine = all(self.degrees.get(a, 0) <= 1 for a in n.args)
         here = defined(n, given, affine)
-        self.regular &= n.prim in SMOOTH | {P.astype} and defined(n, given, affine, smooth=True)
+        smooth = defined(n, given, affine, smooth=True)
+        self.regular &= n.prim in SMOOTH and smooth
+        self.inner &= n.prim in ROUGH or smooth
         self.total[n] = here and all(self.total.get(a, True) for a in n.args)
         self.convex_domain[n] = all(self.convex_domain.get(a, True) for a in n.args)
         return here

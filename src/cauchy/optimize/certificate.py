@@ -21,8 +21,8 @@ import numpy as np
 from ..calculus.kink import Kink
 from ..errors import CauchyError, DomainError, ShapeError
 from ..proof import Result, Verdict
-from .critical import MOST_ROWS, lowest
 from .by_hand import contradicted
+from .critical import MOST_ROWS, lowest
 from .edges import edges
 from .fritz_john import FritzJohn, fritz_john, normalized
 from .kkt import ROUNDING, Curvature, Point, Residuals, Sides, Vector, multipliers, near, residuals
@@ -250,7 +250,7 @@ class _Asking:
         H = point.hessian(y)
         if not np.isfinite(H).all():
             fields = {"constraints": y[: point.m], "bounds": y[point.m :]}
-            return self._rough(point, "unknown", "second_not_finite", gaps, fields)
+            return self._rough(point, "unknown", "second_not_finite", gaps, fields, y)
         return self._judge(point, gaps, sides, y, H)
 
     def _multipliers(self, point: Point, sides: Sides, gaps: tuple[Vector, Vector]) -> Vector:
@@ -297,19 +297,32 @@ class _Asking:
         return self._rough(point, "kink", "kink", gaps, {"kinks": found})
 
     def _rough(
-        self, point: Point, kind: Kind, doubt: str, gaps: tuple[Vector, Vector], fields: dict[str, Any]
+        self,
+        point: Point,
+        kind: Kind,
+        doubt: str,
+        gaps: tuple[Vector, Vector],
+        fields: dict[str, Any],
+        y: Vector | None = None,
     ) -> Certificate:
-        """Without second derivatives: by lower points around, and for a convex problem by its gradients around."""
+        """Without second derivatives: by lower points around, and for a convex problem by its gradients around.
+
+        y: multipliers, where there are gradients.
+        """
         fields = {"fun": point.f, "violation": _violation(gaps)} | fields
         if fields["violation"] > self.tol:
             self.doubts.append("infeasible")
             refuted = fields["violation"] > self.loose
             return self._found("infeasible", Verdict.REFUTED if refuted else Verdict.UNDECIDED, **fields)
-        y, H = np.zeros(point.m + point.n), np.zeros((point.n, point.n))
+        smooth, H = y is not None, np.zeros((point.n, point.n))
+        y = np.zeros(point.m + point.n) if y is None else y
         active = near(point, self.tol, gaps).rows
-        around = Surroundings(point, y, H, active, Curvature(point, H, active, np.abs(point.g)))
+        curve = Curvature(point, H, active, np.abs(point.g))
+        around = Surroundings(point, y, H, active, curve, strong=active[y[active] != 0])
         axes = np.diag(point.lengths)
-        better = around.better([-point.g * point.lengths**2, *axes, *-axes]) if not point.m else None
+        down = -point.residual(y) * point.lengths**2
+        ways = [down, *curve.directions.T, *-curve.directions.T] if smooth else [down, *axes, *-axes]
+        better = around.better(ways) if smooth or not point.m else None
         if better is not None:
             self.doubts.append(doubt)
             return self._found(kind, Verdict.REFUTED, **fields, better=better, witness=better.direction)
@@ -352,7 +365,8 @@ class _Asking:
             self.doubts.append("distance")
         decrease, noise = self._decrease(point, y, res, H, gaps, curve)
         self.estimates["decrease"] = decrease
-        if not decrease <= tol * max(1.0, abs(point.f)) + noise:
+        most = max(1.0, abs(point.f))
+        if not decrease <= tol * most + min(noise, loose * most):
             self.doubts.append("decrease")
         if not violation <= loose:
             return self._found("infeasible", Verdict.REFUTED, **fields)
@@ -374,8 +388,7 @@ class _Asking:
         blur = np.abs(point.g) + np.abs(H) @ np.abs(self.x)
         if point.m:
             blur = blur + np.abs(y[: point.m]) @ np.abs(point.J)
-        values = np.abs(point.v)
-        noise = curve.decrease(ROUNDING * blur, point.lengths) + ROUNDING * float(np.abs(y) @ values)
+        noise = curve.decrease(ROUNDING * blur, point.lengths) + ROUNDING * float(np.abs(y) @ np.abs(point.v))
         return curve.decrease(res.r, point.lengths) + float(np.abs(y) @ slack), noise
 
     def _not_stationary(

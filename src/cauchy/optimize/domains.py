@@ -27,9 +27,9 @@ ENTIRE = {
 MOVES = {P.getitem: 1, P.take_along_axis: 1, P.setitem: 2, P.scatter_add: 1, P.scatter_along_axis: 1}  # arguments
 # defined everywhere, with kinks or jumps, or (stop_gradient) with other derivatives than they have
 ROUGH = {
-    P.absolute, P.maximum, P.minimum, P.fmax, P.fmin, P.clip, P.max, P.min, P.hypot, P.sign, P.floor, P.ceil, P.trunc,
-    P.rint, P.around, P.heaviside, P.copysign, P.where, P.arctan2, P.stop_gradient, P.less, P.less_equal, P.greater,
-    P.greater_equal, P.equal, P.not_equal,
+    P.absolute, P.maximum, P.minimum, P.fmax, P.fmin, P.clip, P.max, P.min, P.hypot, P.cbrt, P.sign, P.floor, P.ceil,
+    P.trunc, P.rint, P.around, P.heaviside, P.copysign, P.where, P.arctan2, P.stop_gradient, P.less, P.less_equal,
+    P.greater, P.greater_equal, P.equal, P.not_equal,
 }  # fmt: skip
 # the last argument between these; True: the function, if not its derivative, also has values at the ends
 BETWEEN: dict[Primitive, tuple[float, float, bool]] = {
@@ -44,7 +44,7 @@ BETWEEN: dict[Primitive, tuple[float, float, bool]] = {
     P.tan: (-np.pi / 2, np.pi / 2, False),
 }
 NONZERO = {P.reciprocal, P.divide}  # the last argument
-SMOOTH = ENTIRE | set(MOVES) | set(BETWEEN) | NONZERO | {P.power, P.rel_entr, P.kl_div}
+SMOOTH = ENTIRE | set(MOVES) | set(BETWEEN) | NONZERO | {P.power, P.rel_entr, P.kl_div, P.astype}
 
 
 def defined(n: Node, facts: Sequence[Fact], affine: bool, smooth: bool = False) -> bool:
@@ -58,7 +58,7 @@ def defined(n: Node, facts: Sequence[Fact], affine: bool, smooth: bool = False) 
         return all(f.fixed for f in facts[MOVES[p] :])
     if p is P.astype:
         return np.dtype(n.params["dtype"]).kind == "f"
-    if p in ROUGH or p is P.cbrt:
+    if p in ROUGH:
         return not smooth
     if p is P.power:
         return _power(facts[0], facts[1], affine, smooth)

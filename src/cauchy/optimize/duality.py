@@ -31,16 +31,18 @@ from .everywhere import SPLIT, Filter, Least, least, split
 from .polynomial import Polynomial
 from .problem import Problem, problem
 from .quadratic import quadratic
-from .slater import Slater, slater
+from .rays import Ray, line_ray, quadratic_ray, seen_ray
+from .slater import Slater, inside, slater
 
 FARTHEST = 1e8  # multipliers beyond this are taken for infinite
 ROUNDS = 80
 NEAR = 1e-9
+FAR = 1e6  # a search that goes so far, relative to its start, may have no end
 
 
 class DualValue(NamedTuple):
     """g(lam) and where it is taken: `how` is "convex", "corners", "boxes" (proved minima up to tolerance), "unbounded"
-    (g = -inf), or "search" (a local search: g is at most this)."""
+    (g = -inf), or "search" (a local search, or boxes for which the time was too short: g is at most this)."""
 
     value: float
     x: np.ndarray
@@ -55,8 +57,11 @@ class Dual(Result):
     shows that. multipliers: where g = value, shape (m,); attained: False if g only comes near as multipliers grow.
     primal, x: the least feasible value found and its place; primal_bound: none is below it (-inf where not known).
     gap = primal - value. function: lam -> `DualValue`.
-    verdict: is strong duality, d* = p*, PROVED (convexity and Slater's condition, both proved), REFUTED (upper below
-    primal_bound), or UNDECIDED.
+    ray: where the problem is unbounded (or, `ray.proved` is False, seems to be): f falls along it without end, and
+    primal and value are -inf. finished: False if the time ran out; then value and primal are only the best so far.
+    verdict: is strong duality, d* = p*, PROVED (convexity and Slater's condition, both proved; or by weak duality, as a
+    proved ray shows p* = -inf), REFUTED (upper below primal_bound), or UNDECIDED. It is about d* and p*; where the two
+    numbers found do not meet although it is proved, the report says so.
     """
 
     value: float
@@ -70,23 +75,35 @@ class Dual(Result):
     convexity: Convexity
     slater: Slater
     function: Callable[[Any], DualValue] = field(repr=False, compare=False)
+    ray: Ray | None = None
+    finished: bool = True
 
     @property
     def gap(self) -> float:
-        return self.primal - self.value
+        return 0.0 if self.primal == self.value else self.primal - self.value
 
     def text(self, lang: str | None = None) -> str:
         """The report in English ("en") or Chinese ("zh"); by default in the user's language."""
         short = lambda v: np.array2string(np.asarray(v), precision=9, threshold=8)
         tell = lambda key, **fields: say(f"optimize.dual_{key}", lang, **fields)
-        parts = [
-            tell(f"strong_{self.verdict.value}"),
-            tell("primal", value=self.primal, x=short(self.x)),
-            tell("value" if self.attained else "limit", value=self.value, multipliers=short(self.multipliers)),
-            tell("gap", gap=self.gap),
-            tell("convex" if self.convexity.problem_convex else "not_convex"),
-            self.slater.text(lang),
-        ]
+        by_ray = self.ray is not None and self.ray.proved
+        parts = [tell("strong_ray") if by_ray else tell(f"strong_{self.verdict.value}")]
+        if self.ray is not None:
+            at, way = short(self.ray.point), short(self.ray.direction)
+            parts.append(tell("unbounded" if by_ray else "unbounded_seen", point=at, direction=way))
+        else:
+            parts.append(tell("primal", value=self.primal, x=short(self.x)))
+            if self.value == -np.inf:
+                parts.append(tell("nowhere"))
+            else:
+                key = "value" if self.attained else "limit"
+                parts.append(tell(key, value=self.value, multipliers=short(self.multipliers)))
+            parts.append(tell("gap", gap=self.gap))
+            if self.verdict is Verdict.PROVED and not abs(self.gap) <= 1e-5 * max(1.0, abs(self.primal)):
+                parts.append(tell("unmet"))
+        if not self.finished:
+            parts.append(tell("time", seconds=self.cost["limit"]))
+        parts += [tell("convex" if self.convexity.problem_convex else "not_convex"), self.slater.text(lang)]
         if self.verdict is Verdict.REFUTED:
             points = ", ".join(f"{w:.6g} x {short(x)}" for w, x in self.mixture)
             parts.append(tell("mixture", points=points, upper=self.upper, bound=self.primal_bound))
@@ -104,6 +121,8 @@ class Dual(Result):
 
         if self.multipliers.size != 1:
             raise ShapeError(f"plot: one multiplier can be drawn, not {self.multipliers.size}")
+        if self.value == -np.inf:
+            raise DomainError("plot: the dual function is -inf everywhere, or nowhere known to be finite")
         best = float(self.multipliers[0])
         reach = max(abs(best), 1.0) if self.attained else 10.0
         grid = (
@@ -130,6 +149,7 @@ def dual(
     args: tuple[Any, ...] = (),
     bounds: Any = None,
     subject_to: Any = (),
+    seconds: float = 5.0,
 ) -> Dual:
     """The Lagrange dual of min f(x) with `bounds` and `subject_to`, which take the forms that `minimize` takes.
 
@@ -137,8 +157,11 @@ def dual(
     is minimized. That minimum is global where f + lam'c is convex, or concave on a box of up to 12 dimensions, or
     the box is finite with up to 3 variables; elsewhere a local search gives an estimate, and `how` says "search".
 
+    `seconds`: when this time is over no further box is split and no further multipliers are tried, and `finished` is
+    False; one call of f or of a solver may take longer. Calls of `function` get the same time each.
+
     Guarantee: `verdict` as `Dual` says. The numbers are good to about 1e-8, relative; they are no proven bounds.
-    Raises `DomainError` where no row is given or no feasible point is found.
+    Raises `DomainError` where no row is given, no feasible point is found, or `seconds` is not positive.
     References: S. Boyd, L. Vandenberghe, Convex optimization (2004), chapter 5; J. E. Kelley (1960), cutting planes.
 
     >>> d = dual(lambda x: x**2, 0.0, subject_to=(lambda x: x, 1, None))
@@ -156,10 +179,12 @@ def dual(
         f = problem(f, x0, args=args, bounds=bounds, subject_to=subject_to)
     elif x0 is not None or bounds is not None or subject_to:
         raise ShapeError("dual: a problem has its own x0, bounds and constraints", fix="dual(problem)")
+    if not (isinstance(seconds, (int, float)) and seconds > 0):
+        raise DomainError(f"dual: seconds is {seconds!r}; wanted a positive number of seconds", fix="seconds=5.0")
     if f.c is None:
         raise DomainError("dual: there are no constraints to put into the Lagrangian", fix="give subject_to=")
     with np.errstate(all="ignore"):
-        found = _Duality(f).solve()
+        found = _Duality(f, float(seconds)).solve()
     found.cost["seconds"] = time.perf_counter() - started  # type: ignore[index]
     return found
 
@@ -167,9 +192,11 @@ def dual(
 class _Duality:
     """The work behind `dual`."""
 
-    def __init__(self, p: Problem) -> None:
-        self.p = p
+    def __init__(self, p: Problem, seconds: float) -> None:
+        self.p, self.seconds, self.until = p, seconds, time.perf_counter() + seconds
         self.convex = convexity(p)
+        self.inside: list[np.ndarray] = []  # feasible starts
+        self.lost = False  # did a search end where f is not finite?
         self.cuts: list[tuple[float, np.ndarray, np.ndarray]] = []  # f, c, x
 
     # -- the dual function -----------------------------------------------------------------------------------------
@@ -206,6 +233,15 @@ class _Duality:
 
         return of
 
+    @property
+    def late(self) -> bool:
+        return time.perf_counter() > self.until
+
+    def function(self, lam: Any) -> DualValue:
+        """g(lam), with the whole time for it."""
+        self.until = time.perf_counter() + self.seconds
+        return self.value(lam)
+
     def value(self, lam: Any) -> DualValue:
         """g(lam); remembers the minimizer as a cut."""
         p = self.p
@@ -240,7 +276,7 @@ class _Duality:
             if found.how == "nonconvex" and self._falls(H):
                 return DualValue(-np.inf, found.x, "unbounded")
         graph, second = _graphs(lambda x: p.f(x) + (lam @ p.c(x)), p.x0)  # type: ignore[misc]
-        found = least(graph, second, self.slope(lam), p.lower, p.upper, p.x0)
+        found = least(graph, second, self.slope(lam), p.lower, p.upper, p.x0, until=self.until)
         if found.value < -1e15 * (1 + np.abs(lam).sum()) or not np.isfinite(found.value):
             return DualValue(-np.inf, found.x, "unbounded")
         return DualValue(found.value, found.x, found.how)
@@ -266,11 +302,21 @@ class _Duality:
             return bool(inside and (c >= p.cl - size).all() and (c <= p.cu + size).all())
 
         best = Least(np.full(p.n, np.nan), np.inf, -np.inf, "search")
-        for x0 in self._starts():
+        for start in self._starts():
+            x0 = np.clip(start, p.lower, p.upper)
+            if np.isfinite(p.value(x0)) and feasible(x0):
+                self.inside.append(x0)
+            if self.late and np.isfinite(best.value):
+                break
             x = np.clip(self._local(x0), p.lower, p.upper)
             value = float(p.value(x))
-            if value < best.value and feasible(x):
+            self.lost |= not np.isfinite(value)
+            if value < best.value and np.isfinite(value) and feasible(x):
                 best = Least(x, value, -np.inf, "search")
+        if not np.isfinite(best.value):
+            for x in self.inside:
+                if float(p.value(x)) < best.value:
+                    best = Least(x, float(p.value(x)), -np.inf, "search")
         finite = bool(np.isfinite(p.lower).all() and np.isfinite(p.upper).all())
         if self.convex.problem_convex or not finite or p.n > SPLIT:
             return best
@@ -283,7 +329,7 @@ class _Duality:
             return bool((fact.low <= p.cu).all() and (fact.high >= p.cl).all())
 
         slope = lambda x: (float(p.value_and_gradient(x)[0]), np.asarray(p.value_and_gradient(x)[1]))
-        return split(graph, second, slope, p.lower, p.upper, best, Filter(may, feasible), NEAR)
+        return split(graph, second, slope, p.lower, p.upper, best, Filter(may, feasible), NEAR, self.until)
 
     def _starts(self) -> list[np.ndarray]:
         p = self.p
@@ -332,38 +378,48 @@ class _Duality:
     def solve(self) -> Dual:
         p = self.p
         primal = self.primal()
+        if (ray := self._ray(primal)) is not None:
+            return self._fallen(ray, slater(p))
         if not np.isfinite(primal.value):
             raise DomainError("dual: no feasible point was found", fix="check that the constraints can hold together")
+        condition = slater(p)
         best_lam = self._multipliers(primal.x)
         best = self.value(best_lam)
         signs = np.where(np.isfinite(p.cu), 1.0, -1.0)
         for size in (0.0, 1.0, 1e2, 1e4):
-            if best.value == -np.inf:
+            if best.value == -np.inf and not self.late:
                 best_lam, best = signs * size, self.value(signs * size)
         self.cuts.append((primal.value, np.asarray(p.constraints(primal.x), np.float64), primal.x))
         reach, upper, weights = max(10.0, 4 * float(np.abs(best_lam).max())), np.inf, np.zeros(0)
+        finished = False
         for _ in range(ROUNDS):
+            if self.late:
+                break
             lam, upper, weights = self._model(reach)
             room = NEAR * max(1.0, abs(upper))
             at_end = bool((np.abs(lam) >= 0.999 * reach).any())
             if upper - best.value <= room and not (at_end and reach < FARTHEST and primal.value - best.value > room):
+                finished = True
                 break
             found = self.value(lam)
             for _ in range(60):  # back to where g is finite
-                if np.isfinite(found.value) or not np.isfinite(best.value):
+                if self.late or np.isfinite(found.value) or not np.isfinite(best.value):
                     break
                 lam = (lam + best_lam) / 2
                 found = self.value(lam)
             if found.value > best.value:
                 best, best_lam = found, lam
             elif (upper - best.value <= room or not np.isfinite(found.value)) and not (at_end and reach < FARTHEST):
+                finished = not self.late
                 break
             if at_end:
                 reach = min(10 * reach, FARTHEST)
+        else:
+            finished = True
         attained = bool((np.abs(best_lam) < 0.1 * FARTHEST).all())
         _, upper, weights = self._model(np.inf)
         mixture = tuple((float(w), self.cuts[k][2]) for k, w in enumerate(weights) if w > 1e-9)
-        return self._told(best, best_lam, attained, upper, mixture, primal)
+        return self._told(best, best_lam, attained, upper, mixture, primal, condition, finished and not self.late)
 
     def _model(self, reach: float) -> tuple[np.ndarray, float, np.ndarray]:
         """The maximum of the cutting planes over |lam| <= reach: lam, value, weight of each cut."""
@@ -382,24 +438,57 @@ class _Duality:
         lam[down] -= found.x[up.size : -1]
         return lam, float(found.x[-1]), -np.asarray(found.ineqlin.marginals)
 
-    def _told(
-        self, best: DualValue, lam: np.ndarray, attained: bool, upper: float, mixture: tuple[Any, ...], primal: Least
-    ) -> Dual:
+    def _ray(self, primal: Least) -> Ray | None:
+        """A direction in which the problem is unbounded, proved where f and the rows are simple, else as it seems."""
         p = self.p
-        condition = slater(p)
+        if np.isfinite(p.lower).all() and np.isfinite(p.upper).all():
+            return None
+        points = [x for x in (*self.inside[:2], primal.x) if np.isfinite(x).all()]
+        if self.forms is not None and (ray := quadratic_ray(p, self.forms, points)) is not None:
+            return ray
+        start = self.inside[0] if self.inside else p.x0
+        far = not np.abs(primal.x).max() <= FAR * max(1.0, float(np.abs(start).max()))
+        if not (far or self.lost or primal.value < -FAR * max(1.0, abs(float(p.value(start))))):
+            return None
+        ray = line_ray(p, points)
+        return seen_ray(p, start, primal.x) if ray is None and np.isfinite(primal.x).all() else ray
+
+    def _fallen(self, ray: Ray, condition: Slater) -> Dual:
+        """The problem is unbounded: by weak duality g = -inf everywhere."""
+        p = self.p
+        verdict, proof = Verdict.UNDECIDED, None
+        if ray.proved:
+            verdict = Verdict.PROVED
+            proof = Proof(
+                "ray", "p* = -inf, so d* = -inf by weak duality", (f"x = {ray.point}", f"d = {ray.direction}")
+            )
+        elif self.convex.problem_convex and inside(p, condition, ray.point):
+            verdict, proof = (
+                Verdict.PROVED,
+                Proof("Slater", "the problem is convex and Slater's condition holds: d* = p*"),
+            )
+        return Dual(
+            -np.inf, np.zeros(p.m), False, -np.inf if ray.proved else np.inf, (), -np.inf, ray.point, -np.inf,
+            self.convex, condition, self.function, ray, verdict=verdict, proof=proof, cost={"limit": self.seconds},
+        )  # fmt: skip
+
+    def _told(
+        self, best: DualValue, lam: np.ndarray, attained: bool, upper: float, mixture: tuple[Any, ...], primal: Least,
+        condition: Slater, finished: bool,
+    ) -> Dual:  # fmt: skip
         lower_bound = primal.bound
         if self.convex.problem_convex:
             lower_bound = best.value if best.how != "search" else -np.inf
         verdict, proof = Verdict.UNDECIDED, None
-        if self.convex.problem_convex and condition.verdict is Verdict.PROVED:
+        if self.convex.problem_convex and inside(self.p, condition, primal.x):
             verdict = Verdict.PROVED
-            proof = Proof("Slater", "the problem is convex and Slater's condition holds: d* = p*, and d* is attained")
-        elif np.isfinite(upper) and lower_bound > upper + 1e-7 * max(1.0, abs(upper)):
+            proof = Proof("Slater", "the problem is convex and Slater's condition holds in the domain of f: d* = p*")
+        elif np.isfinite(upper) and primal.bound > upper + 1e-7 * max(1.0, abs(upper)):
             verdict = Verdict.REFUTED
-            proof = Proof("mixture", f"d* <= {upper} < {lower_bound} <= p*", tuple(f"{w} x {x}" for w, x in mixture))
+            proof = Proof("mixture", f"d* <= {upper} < {primal.bound} <= p*", tuple(f"{w} x {x}" for w, x in mixture))
         return Dual(
             best.value, lam, attained, upper, mixture, primal.value, primal.x, lower_bound, self.convex, condition,
-            self.value, verdict=verdict, proof=proof, cost={},
+            self.function, None, finished, verdict=verdict, proof=proof, cost={"limit": self.seconds},
         )  # fmt: skip
 
 

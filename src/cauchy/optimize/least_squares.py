@@ -22,7 +22,7 @@ from ..tracer import call
 from . import linesearch, newton, quasi_newton
 from .drive import Loop, Watcher, drive
 from .linesearch import EPS
-from .minimize import _heard, _settings, _whole
+from .minimize import _heard, _settings, _whole, unfit
 from .problem import Problem, Shape, problem
 from .result import Optimum, Path, Run
 from .status import Status
@@ -32,6 +32,7 @@ POLISH = 20  # Newton steps at most
 LIMIT = 20_000  # iterations: curved valleys take thousands, of a microsecond each
 AGAIN = (1e2, 1e4)  # first dampings to try where a first long step ended on a plateau
 METHODS = ("levenberg-marquardt", "gauss-newton")
+ALIASES = {"lm": "levenberg-marquardt"}
 
 
 class Settings(NamedTuple):
@@ -139,7 +140,7 @@ class Fit(Optimum):
     @functools.cached_property
     def covariance(self) -> np.ndarray:
         R, scale = _triangle(np.asarray(self.__dict__["_functions"][1](self.run.x)))
-        if not np.all(np.diagonal(R)):
+        if _deficient(R):
             return np.full(R.shape, np.inf)  # the data do not determine x
         inverse = solve_triangular(R, np.eye(len(R))) / scale[:, None]
         return self.deviation**2 * (inverse @ inverse.T)
@@ -181,9 +182,12 @@ def least_squares(
     >>> np.round(fit.x, 9)
     array([2. , 0.5])
     """
+    method = ALIASES.get(method, method)
+    unfit("least_squares", settings)
     if method not in METHODS:
         raise CauchyError(f"there is no method {method!r}", fix=f"one of {', '.join(METHODS)}")
     shape = Shape(x0)
+    args = args if isinstance(args, tuple) else (args,)
 
     def r(x: Any) -> Any:
         return np.ravel(call(residual, (shape.wrap(x), *args), {}))
@@ -250,6 +254,12 @@ def _triangle(J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.linalg.qr(J / scale)[1], scale
 
 
+def _deficient(R: np.ndarray) -> bool:
+    """Whether the columns are dependent to rounding: then r does not determine x, and there is no Newton step."""
+    d = np.abs(np.diagonal(R))
+    return not bool(d.min() > len(d) * EPS * d.max())
+
+
 def _polished(value: Function, jacobian: Function, r: Function, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
     """Newton's method on J'r = 0 through J = QR: with S the curvature sum r_i Hess r_i,
 
@@ -265,7 +275,7 @@ def _polished(value: Function, jacobian: Function, r: Function, x: np.ndarray) -
         norms = np.linalg.norm(J, axis=0)
         scale = np.where(norms > 0, norms, 1.0)
         Q, R = np.linalg.qr(J / scale)
-        if not np.all(np.diagonal(R)):
+        if _deficient(R):
             break
         inverse = solve_triangular(R, np.eye(x.size))
         S = np.asarray(weighted(x, v)) / scale / scale[:, None]
@@ -275,6 +285,10 @@ def _polished(value: Function, jacobian: Function, r: Function, x: np.ndarray) -
         except np.linalg.LinAlgError:
             break
         if not np.all(np.isfinite(p)) or np.max(np.abs(p) * scale) > 0.5 * np.max(np.abs(step) * scale):
+            break
+        after = np.asarray(value(x + p))
+        rounding = 8 * EPS * np.linalg.norm(np.abs(J) @ np.abs(x))
+        if not np.linalg.norm(after) <= (1 + 1e-6) * np.linalg.norm(v) + rounding:
             break
         # what rounding of r and J moves the solution by, to first order
         floor = EPS * np.abs(inverse @ np.linalg.inv(M)) @ (np.abs(Q.T) @ (np.abs(v) + np.abs(J) @ np.abs(x))) / scale

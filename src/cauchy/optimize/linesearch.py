@@ -15,6 +15,7 @@ import numpy as np
 
 EPS = float(np.finfo(float).eps)
 LONGEST = 60  # trials of one search
+SETTLED = 1000.0  # trials: the mark of a search that takes its best trial
 
 
 class Bracket(NamedTuple):

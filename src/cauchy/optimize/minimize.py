@@ -70,7 +70,22 @@ METHODS: dict[str, Method] = {
         lambda p, _: newton.trust_region(p.plain_value_and_gradient, p.plain_hessian), newton.Settings()
     ),
 }
-ALIASES = {"l-bfgs-b": "l-bfgs", "newton-cg": "newton", "trust-exact": "trust-region", "trust-ncg": "trust-region"}
+ALIASES = {
+    "l-bfgs-b": "l-bfgs",
+    "newton-cg": "newton",
+    **dict.fromkeys(("trust-exact", "trust-ncg", "trust-krylov"), "trust-region"),
+    **dict.fromkeys(("slsqp", "trust-constr"), "interior-point"),
+}
+NAMED_OTHERWISE = {  # what other libraries call it
+    "constraints": "subject_to=..., which takes SciPy's constraints",
+    "maxiter": "max_iterations=...",
+    "options": "max_iterations=..., tol=... and the settings of the method, by keyword",
+    "lr": "rate=...",
+    "learning_rate": "rate=...",
+    "bounds": "cauchy.minimize(lambda x: 0.5 * np.sum(residual(x) ** 2), x0, bounds=...)",
+    "jac": "leave it out: derivatives come from the trace of the function",
+    "loss": "put the loss into the function, or minimize it with cauchy.minimize",
+}
 
 _kept: OrderedDict[Any, tuple[Problem, Loop | Epochs | None, str]] = OrderedDict()
 
@@ -151,6 +166,8 @@ def _solve(
     jac: Any, hess: Any, tol: float | None, limit: int | None, search: str | None, batch: int | None,
     epochs: int | None, seed: Any, callback: Function | None, trace: bool, progress: bool, given: dict[str, float],
 ) -> Optimum:  # fmt: skip
+    args = args if isinstance(args, tuple) else (args,)
+    unfit("minimize", given)
     key = _key(f, x0, args, sign, method, bounds, subject_to, jac, hess, search, batch)
     kept = _kept.get(key) if key is not None else None
     if kept is None:
@@ -181,9 +198,13 @@ def _solve(
         seen, status = _polished(p, seen)
     if status is Status.LIMIT and not seen.f <= p.value(start):
         status = Status.DIVERGED
-    if p.by_hand and status in (Status.STALLED, Status.DIVERGED, Status.UNBOUNDED) and _contradicted(p, start):
-        status = Status.NO_DESCENT
-    details = {"rate": settings.rate} if name in descent.RULES else None
+    if p.by_hand and status not in (Status.NOT_FINITE, Status.INTERRUPTED, Status.STOPPED):
+        at = start if status in (Status.DIVERGED, Status.UNBOUNDED) else np.asarray(seen.x)
+        status = Status.CONTRADICTED if _contradicted(p, at) else status
+    details: dict[str, Any] = {"rate": settings.rate} if name in descent.RULES else {}
+    if status is Status.UNBOUNDED:
+        ray = seen.x - start
+        details["witness"] = ray / max(float(np.linalg.norm(ray)), 1e-300)
     path = None
     if watcher is not None and watcher.points:
         path = Path(np.array(watcher.points), sign * np.array(watcher.values), name, p.f)
@@ -191,18 +212,33 @@ def _solve(
         np.asarray(seen.x), float(seen.f), seen.g, int(seen.k), int(seen.evals), status, name, settings.tol, path,
         details=details,
     )  # fmt: skip
-    return Optimum(p, done, sign)
+    found = Optimum(p, done, sign)
+    if method is None and status is Status.STALLED and found.certificate.certified:
+        done.status = Status.CONVERGED  # no step lowers f because it is a minimum, at a kink say
+    return found
+
+
+def unfit(front: str, given: dict[str, Any]) -> None:
+    """Raise for an option under another library's name, with the name that it has here."""
+    for name in given.keys() & NAMED_OTHERWISE.keys():
+        raise CauchyError(f"{front} has no option {name!r}", fix=NAMED_OTHERWISE[name])
 
 
 def _contradicted(p: Problem, x: np.ndarray) -> bool:
-    """Whether f rises at x where the given gradient says that it falls; by a quotient, so only if it is sure."""
+    """Whether the slopes of f at x are not those of the gradient given by hand; by quotients, so only if it is sure."""
     g = np.asarray(p.gradient(x))
-    size = float(np.linalg.norm(g))
-    if not 0 < size < math.inf:
-        return False
-    with np.errstate(all="ignore"):
-        found = difference(lambda t: p.value(x + t * g / size), 0.0)
-    return bool(found.value + found.error < 0.5 * size)
+    some = np.random.default_rng(0).normal(size=p.n)
+    for d in (g, some):
+        size = float(np.linalg.norm(d))
+        if not 0 < size < math.inf:
+            continue
+        unit = d / size
+        with np.errstate(all="ignore"):
+            found = difference(lambda t, unit=unit: p.value(x + t * unit), 0.0)
+        slope, given = float(found.value), float(g @ unit)
+        if abs(slope - given) > 10 * float(found.error) + 1e-3 * max(abs(slope), abs(given)):
+            return True
+    return False
 
 
 def _polished(p: Problem, seen: Seen) -> tuple[Seen, Status]:

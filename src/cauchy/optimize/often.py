@@ -135,7 +135,8 @@ def solve(P: Any, q: Any, At: Any, low: Any, high: Any) -> tuple[Any, ...]:
     # scaled: the diagonal of P (or columns of A), rows of A, then the objective, to entries of size 1
     given = P, q, At
     size = lambda v: np.where(v > 0, v, 1.0)
-    columns = 1 / size(np.where(diagonal > 0, np.sqrt(np.maximum(diagonal, 0.0)), np.abs(At).max(axis=1, initial=0.0)))
+    widest = np.abs(At).max(axis=1) if m else np.zeros(n)
+    columns = 1 / size(np.where(diagonal > 0, np.sqrt(np.maximum(diagonal, 0.0)), widest))
     rows = 1 / size((np.abs(At) * columns[:, None]).sum(axis=0))
     units = np.concatenate([rows, 1 / columns])  # of w
     P, q, At = P * columns * columns[:, None], q * columns, At * columns[:, None] * rows

@@ -287,8 +287,9 @@ def _bound(given: Any, size: int, name: str) -> Vector:
             np.broadcast_to(np.asarray(given, dtype=np.float64).ravel() if np.ndim(given) else given, (size,)),
             dtype=np.float64,
         )
-    except (TypeError, ValueError) as e:
-        raise ShapeError(f"{name} does not fit {size} entries: {e}", fix="a number, or one number for each") from None
+    except (TypeError, ValueError):
+        got = f"shape {np.shape(given)}" if np.ndim(given) else repr(given)
+        raise ShapeError(f"{name}: got {got}, wanted {size} entries", fix="a number, or one number for each") from None
     if np.any(np.isnan(b)):
         raise DomainError(f"{name} holds NaN", fix="-np.inf or np.inf where there is no bound")
     return b
@@ -339,13 +340,34 @@ def _pairs(bounds: Any) -> tuple[Any, Any]:
     return lower, upper
 
 
+class _Linear:
+    """x -> A x."""
+
+    def __init__(self, k: int, A: Vector) -> None:
+        self.k, self.A = k, A
+
+    def __call__(self, x: Any) -> Any:
+        if np.shape(x) != self.A.shape[1:]:
+            raise ShapeError(
+                f"constraint {self.k}: its matrix has shape {self.A.shape}, x has shape {np.shape(x)}",
+                fix="one column for each entry of x",
+            )
+        return self.A @ x
+
+
 def _given(subject_to: Any) -> list[Row]:
     single = (
         isinstance(subject_to, dict)
         or hasattr(subject_to, "lb")
         or (isinstance(subject_to, tuple) and len(subject_to) == 3 and callable(subject_to[0]))
     )
-    return [_row(k, c) for k, c in enumerate([subject_to] if single else subject_to or ())]
+    if subject_to is None or single:
+        return [_row(0, subject_to)] if single else []
+    if not hasattr(subject_to, "__iter__"):
+        raise ShapeError(
+            f"subject_to={subject_to!r}: between which values?", fix="(fun, lower, upper), or a list of such"
+        )
+    return [_row(k, c) for k, c in enumerate(subject_to)]
 
 
 def _row(k: int, c: Any) -> Row:
@@ -360,7 +382,7 @@ def _row(k: int, c: Any) -> Row:
     if hasattr(c, "A") and hasattr(c, "lb"):
         A = np.asarray(c.A.toarray() if hasattr(c.A, "toarray") else c.A, dtype=np.float64)
         A = A[None] if A.ndim == 1 else A
-        return Row(lambda x: A @ x, c.lb, c.ub, None, linear=True)
+        return Row(_Linear(k, A), c.lb, c.ub, None, linear=True)
     if hasattr(c, "fun") and hasattr(c, "lb"):
         return Row(c.fun, c.lb, c.ub, c.jac if callable(c.jac) else None)
     if isinstance(c, (tuple, list)) and len(c) == 3 and callable(c[0]):

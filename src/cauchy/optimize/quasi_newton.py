@@ -111,6 +111,9 @@ def searching(value_and_gradient: Function, direction: Direction, rule: Rule) ->
         f, g = value_and_gradient(x)
         accepted, bracket = linesearch.judge(rule, a.b, a.f, a.slope, f, g @ a.d)
         first = a.k < 0
+        # the best trial of a search that ended, at the edge of where f is defined, say
+        settled = (a.b.trials >= linesearch.SETTLED) & (f < a.f) & np.all(np.isfinite(g))
+        accepted = accepted | settled
 
         def arrive(memory: Any) -> State:
             d, memory = direction.after(memory, a.pairs, x, g, x - a.x, g - a.g)
@@ -128,13 +131,31 @@ def searching(value_and_gradient: Function, direction: Direction, rule: Rule) ->
 
         def search(memory: Any) -> State:
             over = linesearch.spent(bracket, a.x, a.d)
-            again = over & (a.pairs > 0) & direction.scaled  # once more along the gradient, with nothing remembered
-            status = np.where(over & ~again, Status.STALLED, Status.RUNNING)
-            status = np.where(over & ~np.isfinite(bracket.hi) & (a.k >= 0), Status.UNBOUNDED, status)
+            endless = over & ~np.isfinite(bracket.hi)
+            lower = over & ~endless & (bracket.lo > 0) & (a.b.trials < linesearch.SETTLED)
+            again = (
+                over & ~endless & ~lower & (a.pairs > 0) & direction.scaled
+            )  # along the gradient, nothing remembered
+            status = np.where(over & ~again & ~lower, Status.STALLED, Status.RUNNING)
+            status = np.where(endless, Status.UNBOUNDED, status)
             fresh = linesearch.begin(_unit(a.g, settings), a.f, -(a.g @ a.g))
             b = Bracket(*(np.where(again, new, old) for new, old in zip(fresh, bracket, strict=True)))
+            b = b._replace(t=np.where(lower, bracket.lo, b.t), trials=np.where(lower, linesearch.SETTLED, b.trials))
             d, slope = np.where(again, -a.g, a.d), np.where(again, fresh.s_lo, a.slope)
-            return State(a.x, a.f, a.g, a.k, a.evals + 1, status, d, slope, b, memory, np.where(again, 0, a.pairs))
+            here = lambda new, old: np.where(endless, new, old)  # as far as it came
+            return State(
+                here(x, a.x),
+                here(f, a.f),
+                here(g, a.g),
+                a.k,
+                a.evals + 1,
+                status,
+                d,
+                slope,
+                b,
+                memory,
+                np.where(again, 0, a.pairs),
+            )
 
         return cond(accepted | first, arrive, search, a.memory)
 

@@ -23,6 +23,7 @@ from .quadratic import quadratic
 from .witness import NotConvex, Unbounded
 
 MOST = 40  # variables whose axes are tried
+MOST_SIGNS = 4  # variables for which all signs are
 
 
 class Ray(NamedTuple):
@@ -46,14 +47,16 @@ def quadratic_ray(p: Problem, forms: list[Polynomial], points: Iterable[np.ndarr
     if all(len(k) < 2 or not v for row in rows for k, v in row.terms.items()):
         shifts = np.array([float(row.terms.get((), 0)) for row in rows])
         A = np.array([_matrix(row, n)[1] for row in rows])
-        seen = quadratic(H, q, A, p.cl - shifts, p.cu - shifts, lower=p.lower, upper=p.upper).witness
+        sides = {"l": p.cl - shifts, "u": p.cu - shifts, "lower": p.lower, "upper": p.upper}
+        nearest = quadratic(np.eye(n), -p.x0, A, **sides)
+        if nearest.success:
+            points.append(nearest.x)
+        seen = quadratic(H, q, A, **sides).witness
         if isinstance(seen, Unbounded):
             found.append((seen.point, seen.direction))
         elif isinstance(seen, NotConvex):
             found += [(x, s * seen.direction) for x in points for s in (1, -1)]
-    if n <= MOST:
-        found += [(x, s * e) for x in points for e in np.eye(n) for s in (1, -1)]
-    found += [(x, d) for x in points for d in _away(x)]
+    found += [(x, d) for x in points for d in _ways(x)]
     for x, d in found:
         if np.isfinite(d).all() and d.any():
             for at, way in itertools.product(_rounded(x), _rounded(d)):
@@ -65,7 +68,7 @@ def quadratic_ray(p: Problem, forms: list[Polynomial], points: Iterable[np.ndarr
 def line_ray(p: Problem, points: Iterable[np.ndarray]) -> Ray | None:
     """A proved ray by intervals: from a point, or away from 0 through it."""
     for x in points:
-        for d in itertools.chain(_away(x), np.eye(p.n), -np.eye(p.n)) if p.n <= MOST else _away(x):
+        for d in _ways(x):
             for at in _rounded(x):
                 if _falls(p, at, d):
                     return Ray(at, d, True)
@@ -77,6 +80,42 @@ def _away(x: np.ndarray) -> Iterator[np.ndarray]:
     size = float(np.abs(x).max(initial=0.0))
     if np.isfinite(size) and size > 10:
         yield from _rounded(x / size)
+
+
+def _ways(x: np.ndarray) -> Iterator[np.ndarray]:
+    """Away from 0, and simple directions."""
+    yield from _away(x)
+    if x.size <= MOST_SIGNS:
+        yield from (np.array(d) for d in itertools.product((0.0, 1.0, -1.0), repeat=x.size) if any(d))
+    elif x.size <= MOST:
+        yield from np.vstack([np.eye(x.size), -np.eye(x.size)])
+
+
+def seen_ray(p: Problem, x: np.ndarray, far: np.ndarray) -> Ray | None:
+    """The way from the feasible point x to one far away, if along it f goes on to fall, as far as floats reach.
+
+    That proves nothing.
+    """
+    way = far - x
+    size = float(np.abs(way).max(initial=0.0))
+    if not 0 < size < np.inf:
+        return None
+    d = way / size
+    last, fell = float(p.value(x)), 0
+    for t in 10.0 ** np.array([12, 24, 36, 48, 60, 90, 120]):
+        here = x + t * d
+        value, c = float(p.value(here)), np.asarray(p.constraints(here))
+        room = 1e-9 * t
+        if (here < p.lower).any() or (here > p.upper).any() or not ((c >= p.cl - room) & (c <= p.cu + room)).all():
+            return None
+        if not np.isfinite(value) and value > -np.inf:
+            break
+        if value > last - 1e-3:
+            return None
+        last, fell = value, fell + 1
+        if value == -np.inf:
+            break
+    return Ray(x, d, False) if fell else None
 
 
 def _rounded(x: np.ndarray) -> Iterator[np.ndarray]:
@@ -110,15 +149,16 @@ def _along(form: Polynomial, x: list[Fraction], d: list[Fraction]) -> tuple[Frac
 def _ends_low(p: Problem, forms: list[Polynomial], x: np.ndarray, d: np.ndarray) -> bool:
     """Do all rows and bounds hold for all large t, while f falls to -inf?"""
     at, way = ([Fraction(float(v)) for v in side] for side in (x, d))
-    below = lambda two, one, none, side: (two, one) < (0, 0) or (two == one == 0 and none <= side)
+    falls = lambda h: h[0] < 0 or (h[0] == 0 and h[1] < 0)
+    below = lambda h, side: falls(h) or (h[0] == h[1] == 0 and h[2] <= side)
     f, *rows = (_along(form, at, way) for form in forms)
-    if not f[:2] < (0, 0):
+    if not falls(f):
         return False
     lines = [(Fraction(0), v, u) for u, v in zip(at, way, strict=True)]
     sides = itertools.chain(zip(rows, p.cl, p.cu, strict=True), zip(lines, p.lower, p.upper, strict=True))
     return all(
-        (high == np.inf or below(*h, Fraction(float(high))))
-        and (low == -np.inf or below(*(-v for v in h), -Fraction(float(low))))
+        (high == np.inf or below(h, Fraction(float(high))))
+        and (low == -np.inf or below(tuple(-v for v in h), -Fraction(float(low))))
         for h, low, high in sides
     )
 

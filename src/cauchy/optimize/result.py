@@ -205,6 +205,7 @@ class Optimum(Result):
             say("optimize.result_line", lang, fun=self.fun, x=self._short()),
             self.describe(lang),
             say("optimize.result_cost", lang, method=self.run.method, nit=self.nit, nfev=self.nfev),
+            *([say("optimize.result_maximized", lang)] if self.__dict__["_sign"] < 0 else []),
             self.certificate.text(lang),
         ]
         return "\n".join(lines)

@@ -22,7 +22,8 @@ def certificate_text(c: Certificate, lang: str | None = None) -> str:
     """First what x is, then why, then the numbers."""
     tell = lambda key, **fields: say(f"optimize.certificate_{key}", lang, **fields)
     head = "proved" if c.verdict is Verdict.PROVED else "certified" if c.certified else c.verdict.value
-    lines = [tell(head, kind=tell(f"kind_{c.kind}", distance=c.distance), tol=c.tolerance)]
+    kind = "degenerate_minimum" if c.kind == "degenerate" and c.certified else c.kind
+    lines = [tell(head, kind=tell(f"kind_{kind}", distance=c.distance), tol=c.tolerance)]
     if c.proof is not None:
         lines += [c.proof.statement, *c.proof.steps]
     lines += [tell(f"doubt_{name}", **_fields(c)) for name in c.doubts]

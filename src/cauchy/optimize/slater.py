@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import minimize as local
@@ -27,7 +28,7 @@ from . import polynomial, rational
 from .analysis import Analysis, semidefinite
 from .composition import AFFINE
 from .polynomial import Polynomial
-from .problem import Problem
+from .problem import Problem, problem
 from .result import Multipliers
 
 DENOMINATOR = 10_000
@@ -39,13 +40,17 @@ class Slater(Result):
 
     `point`: every inequality holds strictly there, by at least `margin`, and equalities exactly. `refined`: that is so
     of the inequalities that are not affine, which is enough; affine ones hold. `multipliers`: the rows and bounds
-    weighted by these (upper sides >= 0, lower sides <= 0) have a sum that is nowhere negative.
+    weighted by these (upper sides >= 0, lower sides <= 0) have a sum that is nowhere negative. `reason`: why nothing
+    was decided: "untraced" (the constraints could not be traced), "equality" (one is not affine), "form" (no point was
+    found, and multipliers can be checked for polynomials of degree at most 2 only) or "search" (neither a point nor
+    multipliers were found).
     """
 
     point: np.ndarray | None
     margin: float
     refined: bool
     multipliers: Multipliers | None
+    reason: Literal["", "untraced", "equality", "form", "search"] = ""
 
     def text(self, lang: str | None = None) -> str:
         short = lambda v: np.array2string(np.asarray(v), precision=6, threshold=8)
@@ -55,7 +60,7 @@ class Slater(Result):
             return say(f"optimize.{key}", lang, point=short(self.point), margin=self.margin)
         if self.verdict is Verdict.REFUTED and self.multipliers is not None:
             return say("optimize.dual_slater_fails", lang, multipliers=short(self.multipliers.constraints))
-        return say("optimize.dual_slater_undecided", lang)
+        return say("optimize.dual_slater_undecided", lang) + say(f"optimize.dual_slater_why_{self.reason}", lang)
 
     def __str__(self) -> str:
         return self.text()
@@ -83,19 +88,66 @@ class Sides:
         return self.sign * (c[self.row] - self.offset)
 
 
-def slater(p: Problem) -> Slater:
-    """Decide Slater's condition of a problem with convex inequalities and affine equalities.
+def slater(
+    f: Callable[..., Any] | Problem,
+    x0: Any = None,
+    *,
+    args: tuple[Any, ...] = (),
+    bounds: Any = None,
+    subject_to: Any = (),
+) -> Slater:
+    """Does Slater's condition hold: a point of the box where every inequality is strict and every equality holds?
 
-    >>> from cauchy.optimize.problem import problem
-    >>> slater(problem(lambda x: x**2, 0.0, subject_to=(lambda x: x, 1, None))).verdict
+    f, x0, args, bounds, subject_to: as for `dual` and `minimize` (f itself plays no part: the point need not lie in its
+    domain); or `slater(problem)`. Affine inequalities need not be strict (`refined`). In a convex problem that has such
+    a point inside the domain of f, the duality gap is zero and multipliers exist.
+
+    Returns a `Slater`: PROVED by a point, verified in rational or interval arithmetic; REFUTED by multipliers, verified
+    in rational arithmetic, or by intervals over the box for a row that is nowhere negative; else UNDECIDED with a
+    `reason`. Raises `ShapeError` or `DomainError` for functions, bounds and constraints that are none.
+
+    References: M. Slater, Lagrange multipliers revisited (1950); S. Boyd, L. Vandenberghe, Convex optimization (2004),
+    section 5.2.3.
+
+    >>> slater(lambda x: x**2, 0.0, subject_to=(lambda x: x, 1, None)).verdict
     <Verdict.PROVED: 'proved'>
-    >>> slater(problem(lambda x: x, 1.0, subject_to=(lambda x: x**2, None, 0))).verdict
+    >>> slater(lambda x: x, 1.0, subject_to=(lambda x: x**2, None, 0)).verdict
     <Verdict.REFUTED: 'refuted'>
+    >>> slater(lambda x: x, 1.0, subject_to=(lambda x: x**2, 1, 1)).reason
+    'equality'
     """
-    if not isinstance(p, Problem):
-        raise ShapeError(f"slater: a {type(p).__name__} came; wanted a problem", fix="problem(f, x0, subject_to=...)")
+    if not isinstance(f, Problem):
+        if x0 is None:
+            raise ShapeError(
+                "slater: x0 is missing", why="it tells the structure of the variables", fix="slater(f, x0, ...)"
+            )
+        f = problem(f, x0, args=args, bounds=bounds, subject_to=subject_to)
+    elif x0 is not None or bounds is not None or subject_to:
+        raise ShapeError("slater: a problem has its own x0, bounds and constraints", fix="slater(problem)")
     with np.errstate(all="ignore"):
-        return _Phase(p).decide()
+        return _Phase(f).decide()
+
+
+def inside(p: Problem, condition: Slater, best: np.ndarray) -> bool:
+    """Does the condition also hold at a point in the interior of the domain of f, as the theorem asks?
+
+    Where its own point is none, others on the way to a feasible point with a finite f are tried.
+    """
+    if condition.verdict is not Verdict.PROVED or condition.point is None:
+        return False
+    try:
+        f = Analysis(trace(p.f, p.x0))
+    except CauchyError:
+        return False
+    phase = _Phase(p)
+    for share in (0.0, 0.5, 0.9, 0.99, 0.999, 1.0):
+        found = condition if share == 0 else phase.near((1 - share) * condition.point + share * best)
+        if found is not None and found.point is not None:
+            with np.errstate(all="ignore"):
+                f.over(found.point, found.point)
+            if f.inner:
+                return True
+    return False
 
 
 class _Phase:
@@ -129,8 +181,9 @@ class _Phase:
         p = self.p
         if p.c is None:
             return self._held(np.clip(p.x0, p.lower, p.upper), np.inf, False)
-        strict = np.ones(self.sides.row.size, bool)
-        curved = ~self.affine[self.sides.row]
+        if self.graph is None:
+            return Slater(None, np.nan, False, None, "untraced")
+        strict, curved = self.kinds
         x = np.clip(p.x0, p.lower, p.upper)
         for which, refined in ((strict, False), (curved, True)):
             x = self._search(which)
@@ -139,7 +192,38 @@ class _Phase:
         for which in (curved, strict):
             if which.any() and (found := self._refuted(x, which)) is not None:
                 return found
-        return Slater(None, np.nan, False, None)
+        if (found := self._nowhere()) is not None:
+            return found
+        affine = bool(self.affine[self.equal].all())
+        reason = "equality" if not affine else "form" if self.polynomials is None else "search"
+        return Slater(None, np.nan, False, None, reason)
+
+    def _nowhere(self) -> Slater | None:
+        """One row that is not affine and, by intervals over the box, nowhere below its side."""
+        p, sides = self.p, self.sides
+        fact = self.rows.over(p.lower, p.upper)
+        low, high = (np.broadcast_to(s, (p.m,))[sides.row] for s in (fact.low, fact.high))
+        least = np.where(sides.sign > 0, low - sides.offset, sides.offset - high)
+        never = (~self.affine[sides.row] & (least >= 0)).nonzero()[0]
+        if not never.size:
+            return None
+        k = int(never[0])
+        rows = np.zeros(p.m)
+        rows[sides.row[k]] = sides.sign[k]
+        statement = f"row {sides.row[k]} is nowhere on the strict side: it lies in [{low[k]}, {high[k]}] on the box"
+        found = Multipliers(rows, np.zeros(p.n))
+        return Slater(None, np.nan, False, found, verdict=Verdict.REFUTED, proof=Proof("intervals", statement))
+
+    @property
+    def kinds(self) -> tuple[np.ndarray, np.ndarray]:
+        """All inequalities, and those that are not affine."""
+        return np.ones(self.sides.row.size, bool), ~self.affine[self.sides.row]
+
+    def near(self, x: np.ndarray) -> Slater | None:
+        """The condition at x or at a rational point beside it."""
+        strict, curved = self.kinds
+        found = self._verified(x, strict, False)
+        return self._verified(x, curved, True) if found is None else found
 
     def _held(self, x: np.ndarray, margin: float, refined: bool) -> Slater:
         proof = Proof("point", "the inequalities hold strictly at the point", (f"x = {x}",))
@@ -189,7 +273,7 @@ class _Phase:
                 fact = self.rows.over(rounded, rounded)
                 low, high = (np.broadcast_to(s, (p.m,)) for s in (fact.low, fact.high))
                 worst = np.where(sides.sign > 0, high[sides.row] - sides.offset, sides.offset - low[sides.row])
-                if worst.size == 0 or worst.max() < 0:
+                if self.rows.inner and (worst.size == 0 or worst.max() < 0):
                     return self._held(rounded, float(-worst.max(initial=-np.inf)), refined)
         return self._exactly(x, strict, refined)
 

@@ -14,7 +14,7 @@ class Status(enum.IntEnum):
     STALLED = 2  # no step changes x or lowers f in float64
     NOT_FINITE = 3  # f or its gradient is NaN or infinite at the start
     DIVERGED = 4  # the iterates left every bound
-    NO_DESCENT = 5  # the direction does not point downhill: the given gradient is wrong, or curvature is not positive
+    CONTRADICTED = 5  # the gradient given by hand is not that of f
     SINGULAR = 6  # the matrix of the Newton step has no inverse
     UNBOUNDED = 7  # f falls without end
     INFEASIBLE = 8  # no point satisfies the constraints, as far as the solver can see
