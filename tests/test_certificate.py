@@ -27,8 +27,9 @@ FLAT = {
     "HS57",
     "HS108",
     "ARGLINB",
+    "WATSON",
 }  # no curvature along some direction: Newton's method stops short or anywhere
-UNDECIDED = {"HS57", "HS108"}  # flat, and not convex: no lower point is found, which proves nothing
+UNDECIDED = {"HS57", "HS108", "WATSON"}  # flat, and not convex: no lower point is found, which proves nothing
 # 1e-4 away f is larger by many orders of magnitude, or a constraint that is not active lies closer than that
 TOO_FAR = {"POWELLBSLS", "MEYER3", "HS116"}
 NORMAL = [k for k in CASES if k not in SLOW]

@@ -495,7 +495,6 @@ ALL_IN = {
     "by its Hessian": (lambda x: x**4 - x**2 - np.log(x), [(1, 2)], 1.5),
     "poles at an end": (lambda x: np.tan(x) ** 2, [(0, 1.5)], 0.5),
     "sinc": (lambda x: 2 * x**2 + np.sinc(x), None, 0.5),
-    "x**x": (lambda x: x**x, [(0.5, 0.52)], 0.51),
     "root of x**2": (lambda x: np.sqrt(x**2), None, 0.5),
 }
 

@@ -276,12 +276,7 @@ def power(n: Node, a: Fact, b: Fact) -> Fact:
         low, high = _range(np.exp, x, YES, NO, YES, 0.0, np.inf)
         low = np.where(c < 0, -np.inf, low)  # at whole exponents
         return _fact(low, high, np.where(up & ((x.bits & CONVEX) > 0), CONVEX, 0), up & ((x.bits & CONVEX) > 0))
-    if not (a.low > 0).all():
-        return unknown(n.shape)
-    with np.errstate(all="ignore"):  # monotone in a and in b
-        ends = np.broadcast_arrays(*(np.power(u, v) for u in (a.low, a.high) for v in (b.low, b.high)))
-    low, high = np.minimum.reduce(ends), np.maximum.reduce(ends)
-    return _fact(low * (1 - 16 * EPS), high * (1 + 16 * EPS), 0)
+    return unknown(n.shape)
 
 
 def _fixed_power(n: Node, x: Fact, p: Any) -> Fact:

@@ -463,10 +463,8 @@ class _Duality:
                 "ray", "p* = -inf, so d* = -inf by weak duality", (f"x = {ray.point}", f"d = {ray.direction}")
             )
         elif self.convex.problem_convex and inside(p, condition, ray.point):
-            verdict, proof = (
-                Verdict.PROVED,
-                Proof("Slater", "the problem is convex and Slater's condition holds: d* = p*"),
-            )
+            verdict = Verdict.PROVED
+            proof = Proof("Slater", "the problem is convex and Slater's condition holds in the domain of f: d* = p*")
         return Dual(
             -np.inf, np.zeros(p.m), False, -np.inf if ray.proved else np.inf, (), -np.inf, ray.point, -np.inf,
             self.convex, condition, self.function, ray, verdict=verdict, proof=proof, cost={"limit": self.seconds},
