@@ -29,8 +29,8 @@ import scipy.optimize  # noqa: E402
 from problems import Case, hock_schittkowski  # noqa: E402
 
 from cauchy.optimize.certificate import certify  # noqa: E402
-from cauchy.optimize.interior import constrained, interior  # noqa: E402
-from cauchy.optimize.interior_state import Settings  # noqa: E402
+from cauchy.optimize.methods.interior import constrained, interior  # noqa: E402
+from cauchy.optimize.methods.interior_state import Settings  # noqa: E402
 from cauchy.optimize.problem import Problem  # noqa: E402
 
 SOLVED, TOLERANCES = 1e-6, (1e-6, 1e-9)

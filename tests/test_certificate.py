@@ -11,7 +11,7 @@ from problems import Case, hock_schittkowski, more_garbow_hillstrom
 import cauchy
 from cauchy import DomainError, ShapeError, Verdict
 from cauchy.optimize.certificate import certify, certify_optimum
-from cauchy.optimize.polish import polish
+from cauchy.optimize.certificate.polish import polish
 from cauchy.optimize.problem import problem
 
 CASES = hock_schittkowski() | more_garbow_hillstrom()

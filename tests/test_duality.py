@@ -16,13 +16,13 @@ from cauchy import Verdict
 from cauchy import ops as P
 from cauchy.errors import DomainError, ShapeError
 from cauchy.graph import INPUT, Node
-from cauchy.optimize.analysis import Analysis, semidefinite
-from cauchy.optimize.composition import AFFINE, ATOMS, CONCAVE, CONVEX, RULES, variable
 from cauchy.optimize.convexity import convexity
+from cauchy.optimize.convexity.analysis import Analysis, semidefinite
+from cauchy.optimize.convexity.composition import AFFINE, ATOMS, CONCAVE, CONVEX, RULES, variable
 from cauchy.optimize.duality import dual
-from cauchy.optimize.everywhere import least
+from cauchy.optimize.duality.everywhere import least
+from cauchy.optimize.duality.slater import slater
 from cauchy.optimize.problem import problem
-from cauchy.optimize.slater import slater
 from cauchy.read.value import value as meaning
 
 RNG = np.random.default_rng(0)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from problems import hock_schittkowski, more_garbow_hillstrom
 
 from cauchy.errors import CauchyError, DomainError
-from cauchy.optimize import condensed
 from cauchy.optimize.certificate import certify
-from cauchy.optimize.drive import Watcher
-from cauchy.optimize.interior import constrained, interior, solve, violation
-from cauchy.optimize.interior_state import Settings
+from cauchy.optimize.methods import condensed
+from cauchy.optimize.methods.drive import Watcher
+from cauchy.optimize.methods.interior import constrained, interior, solve, violation
+from cauchy.optimize.methods.interior_state import Settings
 from cauchy.optimize.problem import Problem, Row, problem
 from cauchy.optimize.result import Optimum
 from cauchy.optimize.status import Status

@@ -9,11 +9,11 @@ from problems import hock_schittkowski
 import cauchy
 from cauchy import CauchyError, DomainError, Verdict
 from cauchy.optimize.certificate import certify
+from cauchy.optimize.certificate.polish import polish
+from cauchy.optimize.certificate.prove import prove_optimum
 from cauchy.optimize.lagrange import lagrange, sensitivity
-from cauchy.optimize.polish import polish
+from cauchy.optimize.lagrange.stationary import Solver
 from cauchy.optimize.problem import problem
-from cauchy.optimize.prove import prove_optimum
-from cauchy.optimize.stationary import Solver
 
 SQUARE = lambda x: x[0] ** 2 + x[1] ** 2
 LINE = (lambda x: x[0] + x[1], 1, 1)

@@ -14,11 +14,11 @@ import scipy.sparse as sp
 
 from cauchy import Verdict
 from cauchy.errors import CauchyError, DomainError, ShapeError
-from cauchy.optimize import engines, often, rational
-from cauchy.optimize.exact import exact_point
-from cauchy.optimize.gap import certificate
-from cauchy.optimize.program import Program, curvature
-from cauchy.optimize.quadratic import quadratic
+from cauchy.optimize import rational
+from cauchy.optimize.quadratic import engines, often, quadratic
+from cauchy.optimize.quadratic.exact import exact_point
+from cauchy.optimize.quadratic.gap import certificate
+from cauchy.optimize.quadratic.program import Program, curvature
 
 DATA = Path(__file__).parent / "data" / "optimization"
 GIVEN = json.loads((DATA / "maros_meszaros.json").read_text())

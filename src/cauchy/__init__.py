@@ -47,16 +47,16 @@ if TYPE_CHECKING:
     from .calculus.vectorize import vmap
     from .linear import cg, condition, lstsq, precondition, ridge, solve
     from .optimize.certificate import certify_optimum
+    from .optimize.certificate.prove import prove_optimum
     from .optimize.convexity import convexity
     from .optimize.duality import dual
+    from .optimize.duality.slater import slater
     from .optimize.lagrange import lagrange
+    from .optimize.lagrange.sensitivity import sensitivity
     from .optimize.least_squares import least_squares
     from .optimize.minimize import maximize, minimize
     from .optimize.problem import Problem, problem
-    from .optimize.prove import prove_optimum
     from .optimize.quadratic import quadratic
-    from .optimize.sensitivity import sensitivity
-    from .optimize.slater import slater
 
 __version__ = "0.1.0"
 
@@ -156,10 +156,10 @@ _ROOMS = {
     "optimize.least_squares": ("least_squares",),
     "optimize.minimize": ("maximize", "minimize"),
     "optimize.problem": ("Problem", "problem"),
-    "optimize.prove": ("prove_optimum",),
+    "optimize.certificate.prove": ("prove_optimum",),
     "optimize.quadratic": ("quadratic",),
-    "optimize.sensitivity": ("sensitivity",),
-    "optimize.slater": ("slater",),
+    "optimize.lagrange.sensitivity": ("sensitivity",),
+    "optimize.duality.slater": ("slater",),
 }
 _PACKAGES = ("learn", "linear", "optimize")  # scikit-learn is loaded with cauchy.learn
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

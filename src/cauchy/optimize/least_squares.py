@@ -19,9 +19,9 @@ from ..calculus.control import cond
 from ..calculus.factor import cholesky_or_nan, solve_factored
 from ..errors import CauchyError, ShapeError
 from ..tracer import call
-from . import linesearch, newton, quasi_newton
-from .drive import Loop, Watcher, drive
-from .linesearch import EPS
+from .methods import linesearch, newton, quasi_newton
+from .methods.drive import Loop, Watcher, drive
+from .methods.linesearch import EPS
 from .minimize import _heard, _settings, _whole, unfit
 from .problem import Problem, Shape, problem
 from .result import Optimum, Path, Run

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..calculus.difference import difference
 from ..errors import CauchyError, DomainError
-from . import descent, linesearch, newton, quasi_newton
-from .batches import Epochs
-from .drive import Loop, Seen, Watcher, drive
+from .methods import descent, linesearch, newton, quasi_newton
+from .methods.batches import Epochs
+from .methods.drive import Loop, Seen, Watcher, drive
 from .problem import Problem, problem
 from .result import Optimum, Path, Run
 from .status import Status
@@ -182,7 +182,7 @@ def _solve(
     if callback is not None or trace or progress:
         watcher = Watcher(callback and _heard(callback, p, sign), trace, progress)
     if run is None:
-        from .interior import constrained
+        from .methods.interior import constrained
 
         return constrained(p, start, sign, tol, limit if limit is None else _whole(limit), watcher, given)
     spec = METHODS[name]
@@ -243,7 +243,7 @@ def _contradicted(p: Problem, x: np.ndarray) -> bool:
 
 def _polished(p: Problem, seen: Seen) -> tuple[Seen, Status]:
     """Newton's method from where rounding ended the search; converged if the gradient is as small as promised."""
-    from .polish import polish
+    from .certificate.polish import polish
 
     x, _ = polish(p, seen.x)
     f, g = p.value_and_gradient(x)

@@ -11,8 +11,8 @@ import numpy as np
 
 from ...calculus.control import loop
 from ...calculus.differentiate import value_and_grad
-from ...optimize.linesearch import WOLFE
-from ...optimize.quasi_newton import DIRECTIONS, Settings, searching
+from ...optimize.methods.linesearch import WOLFE
+from ...optimize.methods.quasi_newton import DIRECTIONS, Settings, searching
 from ...optimize.status import Status
 from ...tracer.tree import leaves, rebuild
 from .program import program

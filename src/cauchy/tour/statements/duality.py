@@ -7,8 +7,8 @@ import numpy as np
 from ...calculus.differentiate import hessian
 from ...optimize.convexity import convexity
 from ...optimize.duality import dual
+from ...optimize.duality.slater import slater
 from ...optimize.problem import problem
-from ...optimize.slater import slater
 from ..statement import Outcome, Report, statement
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from ... import figure
 from ...optimize.certificate import certify_optimum
+from ...optimize.certificate.prove import prove_optimum
 from ...optimize.lagrange import CriticalPoint, lagrange
-from ...optimize.prove import prove_optimum
 from ...proof import Verdict
 from ..statement import Outcome, Report, statement
 
