@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..calculus.difference import difference
 from ..errors import CauchyError, DomainError
 from .methods import descent, linesearch, newton, quasi_newton
 from .methods.batches import Epochs
@@ -199,8 +198,11 @@ def _solve(
     if status is Status.LIMIT and not seen.f <= p.value(start):
         status = Status.DIVERGED
     if p.by_hand and status not in (Status.NOT_FINITE, Status.INTERRUPTED, Status.STOPPED):
+        from .certificate.by_hand import contradicted
+        from .certificate.kkt import Point
+
         at = start if status in (Status.DIVERGED, Status.UNBOUNDED) else np.asarray(seen.x)
-        status = Status.CONTRADICTED if _contradicted(p, at) else status
+        status = Status.CONTRADICTED if contradicted(Point(p, at)) else status
     details: dict[str, Any] = {"rate": settings.rate} if name in descent.RULES else {}
     if status is Status.UNBOUNDED:
         ray = seen.x - start
@@ -222,23 +224,6 @@ def unfit(front: str, given: dict[str, Any]) -> None:
     """Raise for an option under another library's name, with the name that it has here."""
     for name in given.keys() & NAMED_OTHERWISE.keys():
         raise CauchyError(f"{front} has no option {name!r}", fix=NAMED_OTHERWISE[name])
-
-
-def _contradicted(p: Problem, x: np.ndarray) -> bool:
-    """Whether the slopes of f at x are not those of the gradient given by hand; by quotients, so only if it is sure."""
-    g = np.asarray(p.gradient(x))
-    some = np.random.default_rng(0).normal(size=p.n)
-    for d in (g, some):
-        size = float(np.linalg.norm(d))
-        if not 0 < size < math.inf:
-            continue
-        unit = d / size
-        with np.errstate(all="ignore"):
-            found = difference(lambda t, unit=unit: p.value(x + t * unit), 0.0)
-        slope, given = float(found.value), float(g @ unit)
-        if abs(slope - given) > 10 * float(found.error) + 1e-3 * max(abs(slope), abs(given)):
-            return True
-    return False
 
 
 def _polished(p: Problem, seen: Seen) -> tuple[Seen, Status]:
