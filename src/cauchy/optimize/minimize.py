@@ -166,7 +166,8 @@ def _solve(
     epochs: int | None, seed: Any, callback: Function | None, trace: bool, progress: bool, given: dict[str, float],
 ) -> Optimum:  # fmt: skip
     args = args if isinstance(args, tuple) else (args,)
-    unfit("minimize", given)
+    if given:
+        unfit("minimize", given)
     key = _key(f, x0, args, sign, method, bounds, subject_to, jac, hess, search, batch)
     kept = _kept.get(key) if key is not None else None
     if kept is None:
@@ -321,6 +322,10 @@ def _heard(callback: Function, p: Problem, sign: float) -> Function:
 
 def _key(*question: Any) -> Any:
     """The question as a key: functions by identity, arrays that are data by identity too; None if it has none."""
+    f, x0, args, sign, method, bounds, subject_to, jac, hess, search, batch = question
+    plain = bounds is jac is hess is batch is None and not args and type(subject_to) is tuple and not subject_to
+    if plain and type(x0) is np.ndarray and all(v is None or type(v) is str for v in (method, search)):
+        return _Same(f), x0.shape, sign, method, search  # the common case, in a microsecond
     try:
         key = tuple([_part(q, kind) for q, kind in zip(question, _KINDS, strict=True)])
         hash(key)
