@@ -27,8 +27,10 @@ import numpy as np  # noqa: E402
 import piqp  # noqa: E402
 import scipy.sparse as sp  # noqa: E402
 
-from cauchy.optimize.quadratic import often  # noqa: E402
-from cauchy.optimize.quadratic import quadratic  # noqa: E402
+from cauchy.optimize.quadratic import (
+    often,
+    quadratic,
+)
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "optimization"
 TOLERANCE = 1e-9
