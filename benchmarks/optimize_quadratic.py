@@ -27,10 +27,7 @@ import numpy as np  # noqa: E402
 import piqp  # noqa: E402
 import scipy.sparse as sp  # noqa: E402
 
-from cauchy.optimize.quadratic import (
-    often,
-    quadratic,
-)
+from cauchy.optimize.quadratic import often, quadratic  # noqa: E402
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "optimization"
 TOLERANCE = 1e-9
