@@ -139,7 +139,7 @@ class Fit(Optimum):
 
     @functools.cached_property
     def covariance(self) -> np.ndarray:
-        R, scale = _triangle(np.asarray(self.__dict__["_functions"][1](self.run.x)))
+        _, R, scale = _factors(np.asarray(self.__dict__["_functions"][1](self.run.x)))
         if _deficient(R):
             return np.full(R.shape, np.inf)  # the data do not determine x
         inverse = solve_triangular(R, np.eye(len(R))) / scale[:, None]
@@ -247,11 +247,12 @@ def _on_plateau(value: Function, jacobian: Function, x: np.ndarray) -> bool:
     return bool(np.any(effect <= 1e-10 * np.linalg.norm(v)))
 
 
-def _triangle(J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """R of J = Q R diag(scale), with columns of unit length before the factorization."""
+def _factors(J: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Q, R, scale with J = Q R diag(scale) and columns of unit length before the factorization."""
     norms = np.linalg.norm(J, axis=0)
     scale = np.where(norms > 0, norms, 1.0)
-    return np.linalg.qr(J / scale)[1], scale
+    Q, R = np.linalg.qr(J / scale)
+    return Q, R, scale
 
 
 def _deficient(R: np.ndarray) -> bool:
@@ -267,14 +268,12 @@ def _polished(value: Function, jacobian: Function, r: Function, x: np.ndarray) -
     Returns x, digits to expect of each entry, and whether the steps became as small as rounding explains.
     """
     weighted = compiled.hessian(lambda y, w: r(y) @ w)
-    best, step, floor = x, np.full(x.size, np.inf), np.zeros(x.size)
+    step, floor = np.full(x.size, np.inf), np.zeros(x.size)
     for _ in range(POLISH):
         v, J = np.asarray(value(x)), np.asarray(jacobian(x))
         if not (np.all(np.isfinite(v)) and np.all(np.isfinite(J))):
             break
-        norms = np.linalg.norm(J, axis=0)
-        scale = np.where(norms > 0, norms, 1.0)
-        Q, R = np.linalg.qr(J / scale)
+        Q, R, scale = _factors(J)
         if _deficient(R):
             break
         inverse = solve_triangular(R, np.eye(x.size))
@@ -292,11 +291,11 @@ def _polished(value: Function, jacobian: Function, r: Function, x: np.ndarray) -
             break
         # what rounding of r and J moves the solution by, to first order
         floor = EPS * np.abs(inverse @ np.linalg.inv(M)) @ (np.abs(Q.T) @ (np.abs(v) + np.abs(J) @ np.abs(x))) / scale
-        best, step, x = x + p, p, x + p
+        step, x = p, x + p
         if np.all(np.abs(p) <= EPS * np.abs(x)):
             break
     error = np.maximum(np.abs(step), floor)
     with np.errstate(all="ignore"):
-        digits = np.clip(-np.log10(error / np.abs(best)), 0.0, 16.0)
-    settled = bool(np.all(np.abs(step) <= np.maximum(100 * floor, 1e-9 * np.abs(best))))
-    return best, np.nan_to_num(digits), settled
+        digits = np.clip(-np.log10(error / np.abs(x)), 0.0, 16.0)
+    settled = bool(np.all(np.abs(step) <= np.maximum(100 * floor, 1e-9 * np.abs(x))))
+    return x, np.nan_to_num(digits), settled

@@ -245,11 +245,10 @@ def _prepare(
         f, hess = _negative(f, pair=jac is True), hess and _negative(hess)
         jac = _negative(jac) if callable(jac) else jac
     p = problem(f, x0, args=args, bounds=bounds, subject_to=subject_to, jac=jac, hess=hess)
-    free = p.m == 0 and not np.isfinite(p.lower).any() and not np.isfinite(p.upper).any()
-    name = _named(method, p, free)
+    name = _named(method, p)
     if name == "interior-point":
         return p, None, name
-    if not free:
+    if not p.free:
         raise CauchyError(
             f"method {name!r} knows no bounds and no constraints", fix='leave method out, or method="interior-point"'
         )
@@ -274,9 +273,9 @@ def _negative(f: Function, pair: bool = False) -> Function:
     return negative
 
 
-def _named(method: str | None, p: Problem, free: bool) -> str:
+def _named(method: str | None, p: Problem) -> str:
     if method is None:
-        return ("bfgs" if p.n <= LARGE else "l-bfgs") if free else "interior-point"
+        return ("bfgs" if p.n <= LARGE else "l-bfgs") if p.free else "interior-point"
     name = method.lower().replace("_", "-") if isinstance(method, str) else repr(method)
     name = ALIASES.get(name, name)
     if name not in METHODS and name != "interior-point":

@@ -77,7 +77,8 @@ class Problem:
                 fix="lower <= upper in every entry; equal entries fix a variable",
             )
         pair = jac is True
-        first = self._plainly(lambda: f(self.wrap(self.x0.copy()), *args))
+        with np.errstate(all="ignore"):  # where it starts is the solver's to judge
+            first = f(self.wrap(self.x0.copy()), *args)
         if pair:
             first = first[0]
         if np.size(first) != 1:
@@ -98,15 +99,12 @@ class Problem:
             [(r.fun, r.jac, k) for r, k in zip(self.rows, self.sizes, strict=True)], self.c, shape
         )
 
-    def _plainly(self, run: Callable[[], Any]) -> Any:
-        with np.errstate(all="ignore"):
-            return run()
-
     def _rows(self, rows: Sequence[Row]) -> None:
         self.rows = tuple(rows)
         sizes, lowers, uppers = [], [], []
         for k, row in enumerate(self.rows):
-            value = self._plainly(functools.partial(_column, row.fun(self.wrap(self.x0.copy()))))
+            with np.errstate(all="ignore"):
+                value = _column(row.fun(self.wrap(self.x0.copy())))
             sizes.append(value.size)
             lo, hi = (
                 _bound(b, value.size, f"the {side} side of constraint {k}")
@@ -121,6 +119,11 @@ class Problem:
         self.cl, self.cu = (np.concatenate([np.empty(0), *sides]) for sides in (lowers, uppers))
         self.linear = np.repeat([r.linear for r in self.rows], sizes) if rows else np.zeros(0, bool)
         self.c = None if not self.m else _stacked([_flat_function(r.fun, self.shape) for r in self.rows])
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing restricts x: no rows, and no finite bound."""
+        return not (self.m or np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
 
     def wrap(self, x: Any) -> Any:
         """The flat vector in the structure of the user's x0."""
@@ -319,6 +322,20 @@ def problem(
     """
     lower, upper = _pairs(bounds)
     return Problem(f, x0, args=args, lower=lower, upper=upper, rows=_given(subject_to), jac=jac, hess=hess)
+
+
+def asked_about(
+    front: str, f: Function | Problem, x0: Any, args: tuple[Any, ...], bounds: Any, subject_to: Any
+) -> Problem:
+    """The problem that `front(f, x0, ...)` or `front(problem)` is about."""
+    if isinstance(f, Problem):
+        if x0 is not None or bounds is not None or np.size(subject_to) or args:
+            raise ShapeError(f"{front}: a problem has its own x0, bounds and constraints", fix=f"{front}(problem)")
+        return f
+    if x0 is None:
+        why = "it tells the structure of the variables"
+        raise ShapeError(f"{front}: x0 is missing", why=why, fix=f"{front}(f, x0, ...)")
+    return problem(f, x0, args=args, bounds=bounds, subject_to=subject_to)
 
 
 def _pairs(bounds: Any) -> tuple[Any, Any]:

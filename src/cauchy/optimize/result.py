@@ -177,7 +177,7 @@ class Optimum(Result):
         fields: dict[str, Any] = {"k": run.iterations, "tol": run.tol, "f": self.fun, "x": self._short()}
         if run.status in (Status.LIMIT, Status.STALLED):
             fields["gradient"] = self._gradient()
-        if run.status is Status.CONVERGED and (p.m or np.isfinite(p.lower).any() or np.isfinite(p.upper).any()):
+        if run.status is Status.CONVERGED and not p.free:
             key += "_constrained"
         if run.status is Status.DIVERGED:
             fields["f0"] = self.__dict__["_sign"] * float(p.value(p.x0))

@@ -35,7 +35,7 @@ def certificate_text(c: Certificate, lang: str | None = None) -> str:
         lines.append(tell("slopes", left=c.estimates["left"], right=c.estimates["right"]))
     if np.isfinite(c.stationarity) and not c.kinks:
         lines.append(tell("residuals", **_fields(c)))
-    if c.problem.m or np.isfinite(c.problem.lower).any() or np.isfinite(c.problem.upper).any():
+    if not c.problem.free:
         lines += _constraints(c, tell)
     if c.curvature.size and c.kind in STATIONARY:
         lines.append(tell("inertia", positive=c.inertia[0], zero=c.inertia[1], negative=c.inertia[2]))

@@ -16,12 +16,12 @@ import numpy as np
 from ... import ops as P
 from ...calculus import compile as compiled
 from ...calculus import differentiate
-from ...errors import CauchyError, ShapeError
+from ...errors import CauchyError
 from ...graph import Graph, Node
 from ...messages import say
 from ...proof import Proof, Result, Verdict
 from ...tracer import trace
-from ..problem import Problem, problem
+from ..problem import Problem, asked_about
 from . import polynomial
 from .analysis import Analysis, Stop, curved
 from .composition import AFFINE, CONCAVE, CONVEX
@@ -132,14 +132,7 @@ def convexity(
     False
     """
     started = time.perf_counter()
-    if not isinstance(f, Problem):
-        if x0 is None:
-            raise ShapeError(
-                "convexity: x0 is missing", why="it tells the structure of the variables", fix="convexity(f, x0)"
-            )
-        f = problem(f, x0, args=args, bounds=bounds, subject_to=subject_to)
-    elif x0 is not None or bounds is not None or subject_to:
-        raise ShapeError("convexity: a problem has its own x0, bounds and constraints", fix="convexity(problem)")
+    f = asked_about("convexity", f, x0, args, bounds, subject_to)
     with np.errstate(all="ignore"):
         found = _Asked(f.f, f).answer()
     found.cost["seconds"] = time.perf_counter() - started  # type: ignore[index]

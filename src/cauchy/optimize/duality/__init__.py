@@ -27,7 +27,7 @@ from ...tracer import trace
 from ..convexity import Convexity, convexity, polynomial
 from ..convexity.analysis import Analysis
 from ..convexity.polynomial import Polynomial
-from ..problem import Problem, problem
+from ..problem import Problem, asked_about
 from ..quadratic import quadratic
 from .everywhere import SPLIT, Filter, Least, least, split
 from .rays import Ray, line_ray, quadratic_ray, seen_ray
@@ -170,14 +170,7 @@ def dual(
     0.75
     """
     started = time.perf_counter()
-    if not isinstance(f, Problem):
-        if x0 is None:
-            raise ShapeError(
-                "dual: x0 is missing", why="it tells the structure of the variables", fix="dual(f, x0, ...)"
-            )
-        f = problem(f, x0, args=args, bounds=bounds, subject_to=subject_to)
-    elif x0 is not None or bounds is not None or subject_to:
-        raise ShapeError("dual: a problem has its own x0, bounds and constraints", fix="dual(problem)")
+    f = asked_about("dual", f, x0, args, bounds, subject_to)
     if not (isinstance(seconds, (int, float)) and seconds > 0):
         raise DomainError(f"dual: seconds is {seconds!r}; wanted a positive number of seconds", fix="seconds=5.0")
     if f.c is None:

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.optimize import minimize as local
 from scipy.optimize import nnls
 
-from ...errors import CauchyError, ShapeError
+from ...errors import CauchyError
 from ...graph import Graph
 from ...messages import say
 from ...proof import Proof, Result, Verdict
@@ -29,7 +29,7 @@ from ..convexity import polynomial
 from ..convexity.analysis import Analysis, semidefinite
 from ..convexity.composition import AFFINE
 from ..convexity.polynomial import Polynomial
-from ..problem import Problem, problem
+from ..problem import Problem, asked_about
 from ..result import Multipliers
 
 DENOMINATOR = 10_000
@@ -117,14 +117,7 @@ def slater(
     >>> slater(lambda x: x, 1.0, subject_to=(lambda x: x**2, 1, 1)).reason
     'equality'
     """
-    if not isinstance(f, Problem):
-        if x0 is None:
-            raise ShapeError(
-                "slater: x0 is missing", why="it tells the structure of the variables", fix="slater(f, x0, ...)"
-            )
-        f = problem(f, x0, args=args, bounds=bounds, subject_to=subject_to)
-    elif x0 is not None or bounds is not None or subject_to:
-        raise ShapeError("slater: a problem has its own x0, bounds and constraints", fix="slater(problem)")
+    f = asked_about("slater", f, x0, args, bounds, subject_to)
     with np.errstate(all="ignore"):
         return _Phase(f).decide()
 

@@ -39,6 +39,27 @@ class Seen(NamedTuple):
     status: Any
 
 
+def rolled(step: Function, state: Any, settings: Any, rounds: Any, until: Any) -> Any:
+    """The state after at most `rounds` more rounds and up to iteration `until`, as a loop to be compiled."""
+
+    def body(_: Any, carry: Any) -> Any:
+        return step(carry[0], settings), carry[1] - 1.0
+
+    def going(carry: Any) -> Any:
+        s, left = carry
+        return (s.status == RUNNING) & (left > 0) & (s.k < until)
+
+    return loop(body, (state, rounds), while_=going)[0]
+
+
+def unrolled(step: Function, state: Any, settings: Any, rounds: float, until: float) -> Any:
+    """The same, round by round in Python, for functions that do not trace."""
+    while rounds > 0 and state.status == RUNNING and state.k < until:
+        state = step(state, settings)
+        rounds -= 1
+    return state
+
+
 class Loop:
     """A method's loop over one problem, compiled at the first run and kept from then on.
 
@@ -49,15 +70,7 @@ class Loop:
         self.start, self.step, self.kind, self.by_hand = start, step, kind, by_hand
 
         def run(state: Any, settings: Any, rounds: Any, until: Any) -> Any:
-            def body(_: Any, carry: Any) -> Any:
-                return step(carry[0], settings), carry[1] - 1.0
-
-            def going(carry: Any) -> Any:
-                s, left = carry
-                return (s.status == RUNNING) & (left > 0) & (s.k < until)
-
-            state = loop(body, (state, rounds), while_=going)[0]
-            return tuple(x for _, x in leaves(state))
+            return tuple(x for _, x in leaves(rolled(step, state, settings, rounds, until)))
 
         def first(x0: Any, rounds: Any, until: Any, *numbers: Any) -> Any:
             settings = kind(*numbers)
@@ -91,9 +104,7 @@ class Loop:
 
     def _plainly(self, state: Any, settings: Any, rounds: float, until: float) -> tuple[Any, ...]:
         with np.errstate(all="ignore"):
-            while rounds > 0 and state.status == RUNNING and state.k < until:
-                state = self.step(state, settings)
-                rounds -= 1
+            state = unrolled(self.step, state, settings, rounds, until)
         return tuple(x for _, x in leaves(state))
 
 

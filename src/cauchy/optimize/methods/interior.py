@@ -26,14 +26,13 @@ import numpy as np
 
 from ...calculus import compile as compiled
 from ...calculus import differentiate
-from ...calculus.control import loop
 from ...errors import CauchyError, DomainError, NoRule, TraceError
 from ..certificate.polish import polish
 from ..problem import Problem
 from ..result import Multipliers, Optimum, Path, Run
 from ..status import Status
 from .barrier import machine
-from .drive import Seen, Watcher, drive
+from .drive import Seen, Watcher, drive, rolled, unrolled
 from .interior_state import Functions, Packing, Settings, inside
 
 NAME = "interior-point"
@@ -87,14 +86,7 @@ class Interior:
         step = self.step
 
         def run(packed: Any, rounds: Any, until: Any, *numbers: Any) -> Any:
-            def body(_: Any, carry: Any) -> Any:
-                return step(carry[0], Settings(*numbers)), carry[1] - 1.0
-
-            def going(carry: Any) -> Any:
-                s, left = carry
-                return (s.status == Status.RUNNING) & (left > 0) & (s.k < until)
-
-            return packing.pack(loop(body, (packing.unpack(packed), rounds), while_=going)[0])
+            return packing.pack(rolled(step, packing.unpack(packed), Settings(*numbers), rounds, until))
 
         self._run = compiled.compile(_Rounds(run, (p.f, p.c, p._jac, p._hess, *(r.jac for r in p.rows))))
 
@@ -121,17 +113,10 @@ class Interior:
                         raise
                     self.plain = True
             if self.plain:
-                packed = self._plainly(packed, settings, rounds, until)
+                s = unrolled(self.step, self.packing.unpack(packed), settings, rounds, until)
+                packed = self.packing.pack(s)
         at = self.packing.at
         return (packed[at["x"]], packed[at["f"]][0], packed[at["g"]], *(packed[at[k]][0] for k in _COUNTS), packed)
-
-    def _plainly(self, packed: np.ndarray, settings: Settings, rounds: float, until: float) -> np.ndarray:
-        """Round by round, for functions that do not trace."""
-        s = self.packing.unpack(packed)
-        while rounds > 0 and s.status == Status.RUNNING and s.k < until:
-            s = self.step(s, settings)
-            rounds -= 1
-        return self.packing.pack(s)
 
     def solve(self, x0: np.ndarray, settings: Settings, limit: int, watcher: Watcher | None = None) -> Found:
         """One run."""
