@@ -7,7 +7,7 @@ import pytest
 from problems import hock_schittkowski
 
 import cauchy
-from cauchy import CauchyError, DomainError, Verdict
+from cauchy import CauchyError, DomainError, ShapeError, Verdict, minimize
 from cauchy.optimize.certificate import certify
 from cauchy.optimize.certificate.polish import polish
 from cauchy.optimize.certificate.prove import prove_optimum
@@ -116,7 +116,7 @@ def test_lagrange_input() -> None:
         lagrange(SQUARE, [1.0, 0.0], subject_to=(lambda x: x[0], 0, 1), active="all")
     with pytest.raises(CauchyError, match="too many"):
         lagrange(lambda x: x @ x, np.ones(20), bounds=[(0, 1)] * 20)
-    with pytest.raises(CauchyError, match="already"):
+    with pytest.raises(ShapeError, match="own x0, bounds"):
         lagrange(problem(SQUARE, [1.0, 1.0]), subject_to=LINE)
     assert lagrange(problem(SQUARE, [1.0, 1.0])).points[0].x.tolist() == [0.0, 0.0]
 
@@ -195,6 +195,19 @@ def test_range_of_the_slopes() -> None:
     assert s.value_in_constraints[0] == pytest.approx(1.0)
     assert "c[0]" in str(s)
     assert s.text("zh")
+
+
+def test_slopes_of_a_result_a_problem_and_a_function_are_the_same() -> None:
+    row = (lambda x: x[0] + 3 * x[1], 1, np.inf)
+    result = minimize(SQUARE, [1.0, 0.0], subject_to=row)
+    made = problem(SQUARE, [1.0, 0.0], subject_to=row)
+    for s in (sensitivity(result), sensitivity(made, result), sensitivity(SQUARE, result.x, subject_to=row)):
+        assert s.value_in_constraints == pytest.approx([0.2], rel=1e-9)  # the value is b^2 / 10
+        assert s.x_in_constraints.ravel() == pytest.approx([0.1, 0.3], rel=1e-9)
+    with pytest.raises(ShapeError, match="x is missing"):
+        sensitivity(made)
+    with pytest.raises(ShapeError, match="own x0, bounds"):
+        sensitivity(made, result, subject_to=row)
 
 
 def test_slopes_that_do_not_exist() -> None:

@@ -640,6 +640,13 @@ np.linalg.cond(m)
 np.linalg.cond(m, 1)
 np.linalg.cond(m, -2)
 np.linalg.cond(ms, 'fro')
+# of nothing, initial is left
+np.max(e, initial=0.5)
+np.max(e, axis=0, initial=0.5)
+np.min(e, axis=1, initial=0.5)
+np.max(e, axis=(0, 1), keepdims=True, initial=s)
+np.min(x32[:0], axis=0, initial=2.5)
+np.max(k[:0], initial=-3)
 # layouts reach the last bit of a sum
 np.sum(np.roll(f, 1, axis=0))
 np.sum(np.take(t, [2, 0, 1], axis=1) ** 2, axis=1)

@@ -22,7 +22,7 @@ from ..tracer import call
 from .methods import linesearch, newton, quasi_newton
 from .methods.drive import Loop, Watcher, drive
 from .methods.linesearch import EPS
-from .minimize import _heard, _settings, _whole, unfit
+from .options import chosen_settings, heard, unfit, whole
 from .problem import Problem, Shape, problem
 from .result import Optimum, Path, Run
 from .status import Status
@@ -214,10 +214,10 @@ def least_squares(
         kind: Any = quasi_newton.Settings(tol=1e-10)
     else:
         parts, kind = marquardt(r, differentiate.jacobian(r)), Settings()
-    chosen = _settings(method, kind, tol, settings)
-    limit = LIMIT if max_iterations is None else _whole(max_iterations)
+    chosen = chosen_settings(method, kind, tol, settings)
+    limit = LIMIT if max_iterations is None else whole(max_iterations)
     loop = Loop(*parts, type(chosen), False)
-    watcher = Watcher(callback and _heard(callback, p, 1.0), trace, progress)
+    watcher = Watcher(callback and heard(callback, p, 1.0), trace, progress)
     seen, status = drive(loop, start, chosen, limit, watcher)
     for damping in AGAIN:
         if (

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import CauchyError, DomainError
+from ..errors import CauchyError
 from .methods import descent, linesearch, newton, quasi_newton
 from .methods.batches import Epochs
 from .methods.drive import Loop, Seen, Watcher, drive
+from .options import chosen_settings, heard, unfit, whole
 from .problem import Problem, problem
 from .result import Optimum, Path, Run
 from .status import Status
@@ -75,17 +75,6 @@ ALIASES = {
     **dict.fromkeys(("trust-exact", "trust-ncg", "trust-krylov"), "trust-region"),
     **dict.fromkeys(("slsqp", "trust-constr"), "interior-point"),
 }
-NAMED_OTHERWISE = {  # what other libraries call it
-    "constraints": "subject_to=..., which takes SciPy's constraints",
-    "maxiter": "max_iterations=...",
-    "options": "max_iterations=..., tol=... and the settings of the method, by keyword",
-    "lr": "rate=...",
-    "learning_rate": "rate=...",
-    "bounds": "cauchy.minimize(lambda x: 0.5 * np.sum(residual(x) ** 2), x0, bounds=...)",
-    "jac": "leave it out: derivatives come from the trace of the function",
-    "loss": "put the loss into the function, or minimize it with cauchy.minimize",
-}
-
 _kept: OrderedDict[Any, tuple[Problem, Loop | Epochs | None, str]] = OrderedDict()
 
 
@@ -180,18 +169,18 @@ def _solve(
     start = p.shape.vector(x0)
     watcher = None
     if callback is not None or trace or progress:
-        watcher = Watcher(callback and _heard(callback, p, sign), trace, progress)
+        watcher = Watcher(callback and heard(callback, p, sign), trace, progress)
     if run is None:
         from .methods.interior import constrained
 
-        return constrained(p, start, sign, tol, limit if limit is None else _whole(limit), watcher, given)
+        return constrained(p, start, sign, tol, limit if limit is None else whole(limit), watcher, given)
     spec = METHODS[name]
-    settings = spec.settings if tol is None and not given else _settings(name, spec.settings, tol, given)
+    settings = spec.settings if tol is None and not given else chosen_settings(name, spec.settings, tol, given)
     if method is None and tol is None:
         settings = settings._replace(tol=TIGHT)
-    limit = spec.limit if limit is None else _whole(limit)
+    limit = spec.limit if limit is None else whole(limit)
     if isinstance(run, Epochs):
-        seen, status = run.run(start, settings, 10 if epochs is None else _whole(epochs, "epochs"), seed, watcher)
+        seen, status = run.run(start, settings, 10 if epochs is None else whole(epochs, "epochs"), seed, watcher)
     else:
         seen, status = drive(run, start, settings, limit, watcher)
     if method is None and status is Status.STALLED and p.n <= LARGE:
@@ -219,12 +208,6 @@ def _solve(
     if method is None and status is Status.STALLED and found.certificate.certified:
         done.status = Status.CONVERGED  # no step lowers f because it is a minimum, at a kink say
     return found
-
-
-def unfit(front: str, given: dict[str, Any]) -> None:
-    """Raise for an option under another library's name, with the name that it has here."""
-    for name in given.keys() & NAMED_OTHERWISE.keys():
-        raise CauchyError(f"{front} has no option {name!r}", fix=NAMED_OTHERWISE[name])
 
 
 def _polished(p: Problem, seen: Seen) -> tuple[Seen, Status]:
@@ -281,42 +264,6 @@ def _named(method: str | None, p: Problem) -> str:
     if name not in METHODS and name != "interior-point":
         raise CauchyError(f"there is no method {method!r}", fix=f"one of {', '.join(METHODS)}, interior-point")
     return name
-
-
-def _settings(name: str, defaults: Any, tol: float | None, given: dict[str, float]) -> Any:
-    for key, value in (given if tol is None else {"tol": tol, **given}).items():
-        if key not in defaults._fields:
-            raise CauchyError(f"{name} has no setting {key!r}", fix=f"it has {', '.join(defaults._fields)}")
-        if not isinstance(value, (int, float, np.number)) or not math.isfinite(value) or value < 0:
-            raise DomainError(f"{key}={value!r}; wanted a number >= 0")
-        if key == "rate" and value == 0:
-            raise DomainError(
-                "rate=0: no step would ever be taken", fix="a positive rate; 2 over the curvature bounds it"
-            )
-        defaults = defaults._replace(**{key: float(value)})
-    return defaults
-
-
-def _whole(limit: Any, name: str = "max_iterations") -> int:
-    if isinstance(limit, bool) or not isinstance(limit, (int, np.integer)) or limit < 0:
-        raise DomainError(f"{name}={limit!r}; wanted a whole number, 0 or more")
-    return int(limit)
-
-
-def _heard(callback: Function, p: Problem, sign: float) -> Function:
-    """The callback as SciPy calls it, with x or with an intermediate result."""
-    try:
-        wants = set(inspect.signature(callback).parameters) == {"intermediate_result"}
-    except (TypeError, ValueError):  # a builtin without a signature takes x
-        wants = False
-
-    def heard(seen: Seen) -> Any:
-        if not wants:
-            return callback(p.wrap(np.array(seen.x)))
-        run = Run(np.array(seen.x), float(seen.f), seen.g, int(seen.k), int(seen.evals), Status.RUNNING, "", 0.0)
-        return callback(intermediate_result=Optimum(p, run, sign))
-
-    return heard
 
 
 def _key(*question: Any) -> Any:

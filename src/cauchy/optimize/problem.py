@@ -120,6 +120,13 @@ class Problem:
         self.linear = np.repeat([r.linear for r in self.rows], sizes) if rows else np.zeros(0, bool)
         self.c = None if not self.m else _stacked([_flat_function(r.fun, self.shape) for r in self.rows])
 
+    def __repr__(self) -> str:
+        equal = int(np.sum(self.cl == self.cu))
+        bounded = int(np.sum(np.isfinite(self.lower) | np.isfinite(self.upper)))
+        parts = [f"{self.n} variables", f"{bounded} bounded", f"{equal} equalities", f"{self.m - equal} inequalities"]
+        said = [p for p, k in zip(parts, (1, bounded, equal, self.m - equal), strict=True) if k]
+        return f"<Problem: minimize {getattr(self.user, '__name__', 'f')}; {', '.join(said)}; x0={self.x0}>"
+
     @property
     def free(self) -> bool:
         """Whether nothing restricts x: no rows, and no finite bound."""

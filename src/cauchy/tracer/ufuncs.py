@@ -147,6 +147,9 @@ def _reduce(
     x = _cast(as_array(x), dtype)
     if where is not True:
         x = np.where(where, x, _neutral(ufunc, x, initial))
+    if initial is not None and ufunc.identity is None and not x.size:  # of nothing, initial is left
+        shape = np.empty(x.shape).sum(axis=axis, keepdims=keepdims).shape
+        return np.broadcast_to(as_array(initial, np.result_type(x.dtype, initial)), shape)[()]
     result = REDUCED[ufunc](x, axis=axis, keepdims=bool(keepdims))
     return result if initial is None else _call(ufunc, (result, initial), {})
 

@@ -23,7 +23,7 @@ from ...messages import say
 from ...proof import Proof, Result, Verdict
 from ..certificate import certify
 from ..certificate.kkt import Curvature, Point, Vector, residuals
-from ..problem import Problem, problem
+from ..problem import Problem, asked_about
 from ..rational import eliminate
 from ..result import Multipliers
 from .sensitivity import Sensitivity, sensitivity
@@ -108,6 +108,12 @@ class Lagrange(Result):
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(self.text())}</pre>"
 
+    def plot(self, *, lang: str | None = None) -> Any:
+        """A matplotlib Figure of a problem of two variables: contours of f, the constraints, and all points."""
+        from ..picture import lagrange_figure
+
+        return lagrange_figure(self, lang)
+
 
 def lagrange(
     f: Callable[..., Any] | Problem,
@@ -144,12 +150,7 @@ def lagrange(
     These are all stationary points.
     """
     began = time.perf_counter()
-    if isinstance(f, Problem):
-        p = f if x0 is None else None
-    else:
-        p = problem(f, x0, args=args, bounds=bounds, subject_to=subject_to)
-    if p is None or (isinstance(f, Problem) and (np.size(subject_to) or bounds is not None or args)):
-        raise CauchyError("a Problem has its start and constraints already", fix="lagrange(problem)")
+    p = asked_about("lagrange", f, x0, args, bounds, subject_to)
     sets = list(_sets(p, active))
     free = active is not None
     known = formulas(p, p.x0)

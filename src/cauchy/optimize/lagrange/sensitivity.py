@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from ...calculus import differentiate
-from ...errors import CauchyError
+from ...errors import CauchyError, ShapeError
 from ...messages import say
 from ...proof import Result
 from ...tracer import call
 from ..certificate import Certificate, candidate, certify
 from ..certificate.kkt import Point, Vector
-from ..problem import Problem
+from ..problem import Problem, asked_about
+from ..result import Optimum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,24 +77,32 @@ class Sensitivity(Result):
 
 
 def sensitivity(
-    problem: Problem, x: Any, multipliers: Any = None, *, parameter: Any = None, rows: Callable[..., Any] | None = None,
+    problem: Problem | Optimum | Callable[..., Any], x: Any = None, multipliers: Any = None, *, bounds: Any = None,
+    subject_to: Any = (), parameter: Any = None, rows: Callable[..., Any] | None = None,
     f: Callable[..., Any] | None = None,
 ) -> Sensitivity:  # fmt: skip
     """How the minimum x of a problem answers to changes of its constraints' sides, of its bounds, and of a parameter.
 
-    x: a certified minimum, or a result that has it; multipliers: computed by default. parameter: a number or array p;
-    then `f` is f(x, p) and `rows` (if the problem has constraints) c(x, p), of flat x, which agree with the problem's
-    at this p.
+    problem: the result of `minimize` (or of `maximize`: then all is told of -f), which has x too, a `Problem`, or a
+    function, with `bounds` and `subject_to` as `minimize` takes them. x: a certified minimum, or a result that has it;
+    multipliers: computed by default. parameter: a number or array p; then `f` is f(x, p) and `rows` (if the problem
+    has constraints) c(x, p), of flat x, which agree with the problem's at this p.
 
     Raises `CauchyError` where the slopes do not exist: x is not certified as a strict minimum, a constraint is
     weakly active, or gradients of active constraints depend on each other.
 
     >>> import cauchy
-    >>> p = cauchy.problem(lambda x: x[0] ** 2 + x[1] ** 2, [0.5, 0.5], subject_to=(lambda x: x[0] + x[1], 1, 1))
-    >>> s = cauchy.sensitivity(p, [0.5, 0.5])
+    >>> result = cauchy.minimize(lambda x: x[0] ** 2 + x[1] ** 2, [1.0, 0.5], subject_to=(lambda x: x[0] + x[1], 1, 1))
+    >>> s = cauchy.sensitivity(result)
     >>> s.value_in_constraints, s.x_in_constraints.ravel()
     (array([1.]), array([0.5, 0.5]))
     """
+    if isinstance(problem, Optimum):
+        problem, x = problem.problem, problem.run.x if x is None else x
+    start = None if isinstance(problem, Problem) else getattr(x, "x", x)
+    problem = asked_about("sensitivity", problem, start, (), bounds, subject_to)
+    if x is None:
+        raise ShapeError("sensitivity: x is missing", fix="sensitivity(problem, x), or sensitivity(minimize(...))")
     x = candidate(problem, x)
     c = certify(problem, x, multipliers=multipliers)
     if not c.certified or c.kind != "minimum":
