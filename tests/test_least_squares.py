@@ -80,6 +80,8 @@ def test_kowalik_osborne():
         fit = cauchy.least_squares(model, start)
         want = [1.9280693458e-1, 1.9128232873e-1, 1.2305650693e-1, 1.3606233068e-1]
         np.testing.assert_allclose(fit.x, want, rtol=1e-9)
+        np.testing.assert_array_equal(fit.fun, model(fit.x))  # the residuals, as for SciPy
+        assert fit.rss == pytest.approx(np.sum(model(fit.x) ** 2))
 
 
 def test_named_answers():

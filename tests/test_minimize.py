@@ -52,6 +52,19 @@ def test_all_published_minima(name):
     assert found.certificate.certified or found.status is not Status.CONVERGED, found
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.sum((x[:-1] ** 2 + x[1:] ** 2) ** 2) + np.sum(3 - 4 * x[:-1]),
+        lambda x: np.sum(1e-5 * (x - 1) ** 2) + (np.sum(x**2) - 0.25) ** 2,  # its Hessian has no zeros
+    ],
+)
+def test_limited_memory_is_finished_by_newton_steps(f):
+    found = cauchy.minimize(f, np.full(400, 2.0))
+    assert found.run.method == "l-bfgs"
+    assert found.certificate.certified, found
+
+
 @pytest.mark.parametrize("n", [2, 30, 1000])
 def test_large_problems_take_limited_memory(n):
     found = cauchy.minimize(rosenbrock, np.tile([-1.2, 1.0], n // 2))
@@ -198,7 +211,14 @@ BAD = {
     "crossed bounds": ({"bounds": [(0, 1), (2, 1)]}, DomainError, "no x satisfies the bounds"),
     "NaN bounds": ({"bounds": [(0, 1), (np.nan, 1)]}, DomainError, "NaN"),
     "bounds of three": ({"bounds": [(0, 1)] * 3}, ShapeError, "2 entries"),
+    "one pair for two": ({"bounds": [(0.5, 1)]}, ShapeError, "2 entries"),
     "flat bounds": ({"bounds": [0, 1]}, ShapeError, "pairs"),
+    "a lower bound at infinity": ({"bounds": [(np.inf, np.inf), (None, None)]}, DomainError, "no x satisfies"),
+    "a side at infinity": ({"subject_to": (lambda x: x[0], np.inf, None)}, DomainError, "constraint 0 holds nowhere"),
+    "a constraint without value": ({"subject_to": (lambda x: None, 0, None)}, ShapeError, "constraint 0 .* None"),
+    "a constraint that compares": ({"subject_to": (lambda x: x[0] > 1, 0, None)}, ShapeError, "constraint 0 .* bool"),
+    "a callback that is none": ({"callback": 3}, CauchyError, "callback=3"),
+    "epochs without batches": ({"epochs": 3}, CauchyError, "batches"),
     "a text as constraint": ({"subject_to": ["x > 0"]}, ShapeError, "constraint 0 is a str"),
 }
 
@@ -218,6 +238,8 @@ def test_bad_options(name):
         (quadratic, [1j, 0.0], TraceError, "complex"),
         (quadratic, ["a", "b"], TraceError, "text"),
         (lambda x: x, [1.0, 2.0], ShapeError, "one number"),
+        (lambda x: None, [1.0], ShapeError, "None"),
+        (lambda x: x[0] > 0, [1.0], ShapeError, "bool"),
         (3.0, [1.0], ShapeError, "function"),
     ],
 )
@@ -248,6 +270,37 @@ def test_a_gradient_of_the_wrong_sign_is_named(method):
     )
     assert found.status is Status.CONTRADICTED, found.message
     assert "cauchy.check" in found.message
+
+
+def test_questions_that_differ_in_a_sign_or_a_type_have_their_own_answers():
+    angle = lambda x, a: (x - np.arctan2(a, -1.0)) ** 2
+    kind = lambda x, a: (x - a) ** 2 if isinstance(a, bool) else (x - a - 5) ** 2
+    for f, a, x in ((angle, 0.0, np.pi), (angle, -0.0, -np.pi), (kind, True, 1.0), (kind, 1, 6.0), (kind, 1.0, 6.0)):
+        assert cauchy.minimize(f, 1.0, args=(a,)).x == pytest.approx(x, abs=1e-9)
+
+
+@pytest.mark.parametrize("f", [lambda x: (x[0] - 1e12) ** 2, lambda x: 1e-12 * (x[0] - 3) ** 2])
+def test_by_default_the_unit_of_f_does_not_decide_when_it_ends(f):
+    found = cauchy.minimize(f, [0.5])
+    assert found.success, found.message
+    assert found.fun <= 1e-20
+
+
+def test_where_it_converged_without_success_the_message_says_why():
+    found = cauchy.minimize(lambda x: 1e-300 * (x[0] - 3) ** 2, [0.5])
+    assert not found.success
+    assert "not a minimum" in found.message
+
+
+def test_half_the_gradient_is_named_where_both_vanish():
+    found = cauchy.minimize(lambda x: (x @ x - 1) ** 2, [3.0, 1.0], jac=lambda x: 2 * (x @ x - 1) * x)
+    assert found.status is Status.CONTRADICTED, found.message
+
+
+def test_limited_memory_by_scipys_name_takes_bounds():
+    found = cauchy.minimize(quadratic, [3.0, 3.0], method="L-BFGS-B", bounds=[(1, None), (None, None)])
+    assert found.certificate.certified
+    np.testing.assert_allclose(found.x, [1.0, 1 / 3], atol=1e-9)
 
 
 def test_constraints_that_cannot_hold():

@@ -1,4 +1,4 @@
-"""The Python blocks of both READMEs run, and show the output that they really give."""
+"""The Python blocks of both READMEs and of the pages in docs run, and show the output that they really give."""
 
 import ast
 import doctest
@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PAGES = ["README.md", "README.zh-CN.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))]
+RUN = ["README.md", "README.zh-CN.md", "docs/learning.md", "docs/optimization.md"]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
@@ -17,7 +19,7 @@ def examples(name: str) -> list[doctest.Example]:
     return doctest.DocTestParser().get_examples("\n".join(blocks), name)
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+@pytest.mark.parametrize("name", RUN)
 def test_blocks_show_their_real_output(name):
     found = examples(name)
     assert any(example.want for example in found)
@@ -33,7 +35,7 @@ def test_the_two_languages_show_the_same_code():
     assert english == chinese
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "docs/dependencies.md"])
+@pytest.mark.parametrize("name", [*PAGES, "CONTRIBUTING.md"])
 def test_links_to_files_lead_somewhere(name):
     path = ROOT / name
     links = re.findall(r"\]\(([^)#]+)[^)]*\)|src=\"([^\"]+)\"", path.read_text("utf-8"))

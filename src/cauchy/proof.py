@@ -50,8 +50,17 @@ class Result:
     estimates: Mapping[str, Any] = field(default_factory=dict)
     cost: Mapping[str, float] = field(default_factory=dict)
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.__str__ is not object.__str__ and "__repr__" not in vars(cls):
+            cls.__repr__ = Result._brief  # what a dataclass would write are its fields, thousands of characters long
+
+    def _brief(self) -> str:
+        """The first line of what it says."""
+        return f"<{type(self).__name__}, {self.verdict.value}: {str(self).strip().partition(chr(10))[0]}>"
+
     def __bool__(self) -> bool:
-        raise TypeError(f"a {type(self).__name__} is not a truth value: ask .verdict")
+        raise TypeError(f"a result ({type(self).__name__}) is not a truth value: ask .verdict")
 
     def require(self) -> Self:
         """Return the result itself if it is proved, else raise `NotProved`."""

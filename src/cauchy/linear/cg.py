@@ -75,14 +75,15 @@ class ConjugateGradients(Told):
         with figure.style():
             made, ax = figure.new()
             k = np.arange(len(self.history))
-            floor = lambda v: np.where(v > 0, v, np.nan)
-            ax.semilogy(k, floor(self.energy), label=say("linear.energy", lang))
-            ax.semilogy(k, floor(self.history), color=figure.GRAY, linewidth=1.0, label=say("linear.history", lang))
+            floor = lambda v: np.maximum(v, 1e-17)  # an exact 0 stands at the bottom
             name = say("linear.theory", lang, condition=f"{self.condition:.3g}")
-            ax.semilogy(k, np.minimum(self.bound, 2.0), "--", color=figure.RED, label=name)
-            ax.set(xlabel=say("linear.iteration", lang), title=say("linear.cg", lang))
-            low = min(np.nanmin(floor(self.history)), 1e-3)
-            ax.set_ylim(low / 10, 10)
+            ax.semilogy(k, np.minimum(self.bound, 2.0), "--", color=figure.ORANGE, label=name)
+            ax.semilogy(k, floor(self.history), color=figure.GRAY, linewidth=1.0, label=say("linear.history", lang))
+            ax.semilogy(k, floor(self.energy), color=figure.BLUE, label=say("linear.energy", lang))
+            verdict, residual = say(f"verdict.{self.verdict.value}", lang), f"{self.relative_residual:.2g}"
+            title = say("linear.cg", lang, iterations=self.iterations, residual=residual, verdict=verdict)
+            ax.set(xlabel=say("linear.iteration", lang), title=title)
+            ax.xaxis.get_major_locator().set_params(integer=True)
             ax.legend()
         return made
 

@@ -76,10 +76,10 @@ class Condition(Told):
             made, ax = figure.new()
             k = np.arange(1, len(s) + 1)
             ax.semilogy(k, np.where(s > 0, s, np.nan), "o", label=say("linear.values", lang))
-            ax.semilogy(k, radius, "-", color=figure.RED, linewidth=1.0, label=say("linear.radius", lang))
-            ax.set(
-                xlabel="k", ylabel="σ", title=say("linear.condition", lang, value=f"{self.value:.6g}", norm=self.norm)
-            )
+            ax.semilogy(k, radius, "--", color=figure.ORANGE, label=say("linear.radius", lang))
+            ax.set(xlabel="$k$", ylabel=r"$\sigma_k$", title="\n".join(self.text(lang).splitlines()[:2]))
+            ax.xaxis.get_major_locator().set_params(integer=True)
+            ax.title.set_fontsize(10)
             ax.legend()
         return made
 

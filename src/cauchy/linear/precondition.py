@@ -67,11 +67,15 @@ class Preconditioner(Told):
             raise DomainError(f"plot: wanted the spectrum, which is computed up to {DENSE} rows")
         with figure.style():
             made, ax = figure.new()
-            for values, name, color in zip(self.spectra, ("before", "after"), (figure.GRAY, figure.BLUE), strict=True):
-                number = self.before if name == "before" else self.after
+            for values, name, look in zip(self.spectra, ("before", "after"), ("s", "o"), strict=True):
+                number, color = (self.before, figure.GRAY) if name == "before" else (self.after, figure.BLUE)
                 label = say(f"linear.{name}", lang, condition=f"{number:.4g}")
-                ax.semilogy(np.arange(1, len(values) + 1), values[::-1] / values[-1], "o-", color=color, label=label)
-            ax.set(xlabel="k", ylabel="λ / λ₁", title=say(f"linear.{self.kind}", lang))
+                k = np.arange(1, len(values) + 1)
+                ax.semilogy(k, values[::-1] / values[-1], look, color=color, markersize=4, label=label)
+            known = say("linear.definite" if self.verdict is Verdict.PROVED else "linear.not_shown", lang)
+            title = f"{say(f'linear.{self.kind}', lang)}\n{known}"
+            ax.set(xlabel="$k$", ylabel=r"$\lambda_k / \lambda_1$", title=title)
+            ax.xaxis.get_major_locator().set_params(integer=True)
             ax.legend()
         return made
 

@@ -72,24 +72,30 @@ class Ridge(Answer):
         return self.told(lang, "", more, best, say("linear.fractions", lang) if self.exact else None)
 
     def plot(self, *, lang: str | None = None) -> Figure:
-        """The L-curve |x| against |A x - b|, and the entries of x, along lambda. Needs matplotlib."""
-        p = self.path
+        """The L-curve |x| against |A x - b|, and the first 12 entries of x, along lambda. Needs matplotlib."""
+        from matplotlib.ticker import LogLocator
+
+        p, size, misfit = self.path, float(np.linalg.norm(self.x)), float(np.linalg.norm(self.residual))
         with figure.style():
-            made, (left, right) = figure.new(1, 2, size=(10.0, 4.2))
+            made, (left, right) = figure.new(1, 2, size=(10.0, 4.8))
             left.loglog(p.residual, p.norm)
-            left.loglog(np.linalg.norm(self.residual), np.linalg.norm(self.x), "o", color=figure.RED)
-            left.annotate(f"λ = {self.lam:g}", (float(np.linalg.norm(self.residual)), float(np.linalg.norm(self.x))),
-                          textcoords="offset points", xytext=(8, 4))  # fmt: skip
-            left.xaxis.set_minor_formatter("")
+            left.loglog(misfit, size, "o", color=figure.RED)
+            left.annotate(f"λ = {self.lam:g}", (misfit, size), textcoords="offset points", xytext=(8, 4))
+            for axis in (left.xaxis, left.yaxis):
+                axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
+                axis.set_major_formatter("{x:g}")
+                axis.set_minor_formatter("")
             left.set(xlabel="‖Ax - b‖", ylabel="‖x‖", title=say("linear.l_curve", lang))
-            right.semilogx(p.lam, p.x.reshape(len(p.lam), -1)[:, :12])
-            right.axvline(
-                p.best, color=figure.GRAY, linewidth=0.8, label=say("linear.best", lang, best=f"{p.best:.2g}")
-            )
-            right.legend()
+            x = p.x.reshape(len(p.lam), -1)
+            for i in range(min(x.shape[1], 12)):
+                right.semilogx(p.lam, x[:, i], ("-", "--", "-.", ":")[i % 4], label=f"x[{i}]")
+            right.axvline(p.best, color=figure.GRAY, linewidth=1.2, linestyle=":",
+                          label=say("linear.best", lang, best=f"{p.best:.2g}"))  # fmt: skip
             if self.lam > 0:
-                right.axvline(self.lam, color=figure.RED, linewidth=0.8)
+                right.axvline(self.lam, color=figure.RED, linewidth=1.2, label=f"λ = {self.lam:g}")
             right.set(xlabel="λ", ylabel="x", title=say("linear.entries", lang))
+            made.suptitle(self._known(lang), fontsize=11)
+            made.legend(loc="outside lower center", ncols=4, fontsize=9)
         return made
 
 

@@ -23,7 +23,7 @@ from .methods import linesearch, newton, quasi_newton
 from .methods.drive import Loop, Watcher, drive
 from .methods.linesearch import EPS
 from .options import chosen_settings, heard, unfit, whole
-from .problem import Problem, Shape, problem
+from .problem import Problem, Shape, must_be_real, problem
 from .result import Optimum, Path, Run
 from .status import Status
 
@@ -112,8 +112,9 @@ def marquardt(residual: Function, jacobian: Function) -> tuple[Function, Functio
 class Fit(Optimum):
     """The result of `least_squares`: an `Optimum` of |r|^2 / 2 with what a fit is asked for.
 
-    residual: r(x), shape (m,). rss: |r|^2. dof: m - n. deviation: sqrt(rss / dof). covariance: deviation^2 (J'J)^-1,
-    shape (n, n), and errors, the roots of its diagonal (standard errors under equal independent errors; estimates).
+    residual, and fun as for SciPy: r(x), shape (m,). rss: |r|^2. dof: m - n. deviation: sqrt(rss / dof). covariance:
+    deviation^2 (J'J)^-1, shape (n, n), and errors, the roots of its diagonal (standard errors under equal independent
+    errors; estimates).
     digits: decimal digits of each entry of x to expect (estimate, from the last Newton step and the condition of J).
     """
 
@@ -124,6 +125,10 @@ class Fit(Optimum):
     @functools.cached_property
     def residual(self) -> np.ndarray:
         return np.asarray(self.__dict__["_functions"][0](self.run.x))
+
+    @property
+    def fun(self) -> np.ndarray:
+        return self.residual
 
     @property
     def rss(self) -> float:
@@ -194,7 +199,9 @@ def least_squares(
 
     start = shape.vector(x0)
     with np.errstate(all="ignore"):
-        first = np.asarray(r(start))
+        first = residual(shape.wrap(start.copy()), *args)
+    must_be_real(first, "residual(x0)")
+    first = np.ravel(first)
     if first.size < shape.n:
         raise ShapeError(
             f"the residual has {first.size} entries for {shape.n} unknowns",

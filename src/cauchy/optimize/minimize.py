@@ -12,7 +12,8 @@ import numpy as np
 from ..errors import CauchyError
 from .methods import descent, linesearch, newton, quasi_newton
 from .methods.batches import Epochs
-from .methods.drive import Loop, Seen, Watcher, drive
+from .methods.drive import Loop, Watcher, drive
+from .methods.finish import finished
 from .options import chosen_settings, heard, unfit, whole
 from .problem import Problem, problem
 from .result import Optimum, Path, Run
@@ -21,6 +22,7 @@ from .status import Status
 Function = Callable[..., Any]
 REMEMBERED = 64  # problems whose compiled loops are kept
 TIGHT = 1e-11  # tolerance of the default method; where rounding forbids it, Newton's method finishes
+NEAR = 1e-10  # of max(|x|, 1): the quasi-Newton step that may be left by default
 LARGE = 300  # variables beyond which a full matrix is too dear: L-BFGS
 
 
@@ -69,8 +71,9 @@ METHODS: dict[str, Method] = {
         lambda p, _: newton.trust_region(p.plain_value_and_gradient, p.plain_hessian), newton.Settings()
     ),
 }
+BOUNDED = ("l-bfgs-b", "tnc")  # SciPy's methods that know bounds
 ALIASES = {
-    "l-bfgs-b": "l-bfgs",
+    **dict.fromkeys(BOUNDED, "l-bfgs"),
     "newton-cg": "newton",
     **dict.fromkeys(("trust-exact", "trust-ncg", "trust-krylov"), "trust-region"),
     **dict.fromkeys(("slsqp", "trust-constr"), "interior-point"),
@@ -166,6 +169,8 @@ def _solve(
             if len(_kept) > REMEMBERED:
                 _kept.popitem(last=False)
     p, run, name = kept
+    if epochs is not None and not isinstance(run, Epochs):
+        raise CauchyError("epochs without batches", fix="batch_size=..., or max_iterations=... for steps on all rows")
     start = p.shape.vector(x0)
     watcher = None
     if callback is not None or trace or progress:
@@ -177,22 +182,24 @@ def _solve(
     spec = METHODS[name]
     settings = spec.settings if tol is None and not given else chosen_settings(name, spec.settings, tol, given)
     if method is None and tol is None:
-        settings = settings._replace(tol=TIGHT)
+        settings = settings._replace(tol=TIGHT, step=NEAR)
     limit = spec.limit if limit is None else whole(limit)
     if isinstance(run, Epochs):
         seen, status = run.run(start, settings, 10 if epochs is None else whole(epochs, "epochs"), seed, watcher)
     else:
         seen, status = drive(run, start, settings, limit, watcher)
-    if method is None and status is Status.STALLED and p.n <= LARGE:
-        seen, status = _polished(p, seen)
+    large = p.n > LARGE
+    if method is None and (status is Status.STALLED or (large and status is Status.CONVERGED)):
+        seen, status = finished(p, seen, sparse=large)
     if status is Status.LIMIT and not seen.f <= p.value(start):
         status = Status.DIVERGED
     if p.by_hand and status not in (Status.NOT_FINITE, Status.INTERRUPTED, Status.STOPPED):
         from .certificate.by_hand import contradicted
         from .certificate.kkt import Point
 
-        at = start if status in (Status.DIVERGED, Status.UNBOUNDED) else np.asarray(seen.x)
-        status = Status.CONTRADICTED if contradicted(Point(p, at)) else status
+        # at a stationary point a multiple of the gradient is as good as the gradient
+        ends = [start] if status in (Status.DIVERGED, Status.UNBOUNDED) else [np.asarray(seen.x), start]
+        status = Status.CONTRADICTED if any(contradicted(Point(p, at)) for at in ends) else status
     details: dict[str, Any] = {"rate": settings.rate} if name in descent.RULES else {}
     if status is Status.UNBOUNDED:
         ray = seen.x - start
@@ -208,16 +215,6 @@ def _solve(
     if method is None and status is Status.STALLED and found.certificate.certified:
         done.status = Status.CONVERGED  # no step lowers f because it is a minimum, at a kink say
     return found
-
-
-def _polished(p: Problem, seen: Seen) -> tuple[Seen, Status]:
-    """Newton's method from where rounding ended the search; converged if the gradient is as small as promised."""
-    from .certificate.polish import polish
-
-    x, _ = polish(p, seen.x)
-    f, g = p.value_and_gradient(x)
-    status = Status.CONVERGED if descent.small(f, g, x, quasi_newton.Settings().tol) else Status.STALLED
-    return seen._replace(x=x, f=f, g=g), status
 
 
 def _prepare(
@@ -260,7 +257,7 @@ def _named(method: str | None, p: Problem) -> str:
     if method is None:
         return ("bfgs" if p.n <= LARGE else "l-bfgs") if p.free else "interior-point"
     name = method.lower().replace("_", "-") if isinstance(method, str) else repr(method)
-    name = ALIASES.get(name, name)
+    name = "interior-point" if name in BOUNDED and not p.free else ALIASES.get(name, name)
     if name not in METHODS and name != "interior-point":
         raise CauchyError(f"there is no method {method!r}", fix=f"one of {', '.join(METHODS)}, interior-point")
     return name
@@ -287,11 +284,11 @@ _KINDS = ("same", "shape", "same", "same", "same", "value", "value", "same", "sa
 
 def _part(x: Any, kind: str) -> Any:
     if x is None or isinstance(x, (str, bool)):
-        return x
+        return type(x), x  # True == 1 == 1.0, and 0.0 == -0.0, are other questions
     if type(x) is np.ndarray:
-        return x.shape if kind == "shape" else (x.shape, x.tobytes()) if kind == "value" else _Same(x)
+        return x.shape if kind == "shape" else (x.shape, x.dtype.str, x.tobytes()) if kind == "value" else _Same(x)
     if isinstance(x, (int, float)):
-        return float if kind == "shape" else x
+        return float if kind == "shape" else (type(x), x.hex() if isinstance(x, float) else x)
     if isinstance(x, dict):
         return (dict, tuple((k, _part(v, kind)) for k, v in x.items()))
     if type(x) in (list, tuple):

@@ -57,6 +57,8 @@ def whole(limit: Any, name: str = "max_iterations") -> int:
 
 def heard(callback: Callable[..., Any], p: Problem, sign: float) -> Callable[..., Any]:
     """The callback as SciPy calls it, with x or with an intermediate result."""
+    if not callable(callback):
+        raise CauchyError(f"callback={callback!r} is no function", fix="a function of x")
     try:
         wants = set(inspect.signature(callback).parameters) == {"intermediate_result"}
     except (TypeError, ValueError):  # a builtin without a signature takes x

@@ -69,18 +69,19 @@ class Problem:
         self.x0 = self.shape.vector(x0)
         self.user, self.args = f, args
         self.lower, self.upper = (_bound(b, self.n, name) for b, name in ((lower, "lower"), (upper, "upper")))
-        crossed = np.flatnonzero(~(self.lower <= self.upper))
+        crossed = np.flatnonzero(~(self.lower <= self.upper) | (self.lower == np.inf) | (self.upper == -np.inf))
         if crossed.size:
             i = int(crossed[0])
             raise DomainError(
-                f"no x satisfies the bounds: lower[{i}] = {self.lower[i]} > upper[{i}] = {self.upper[i]}",
-                fix="lower <= upper in every entry; equal entries fix a variable",
+                f"no x satisfies the bounds: lower[{i}] = {self.lower[i]}, upper[{i}] = {self.upper[i]}",
+                fix="lower <= upper in every entry, equal entries fix a variable; -inf below, inf above for no bound",
             )
         pair = jac is True
         with np.errstate(all="ignore"):  # where it starts is the solver's to judge
             first = f(self.wrap(self.x0.copy()), *args)
         if pair:
             first = first[0]
+        must_be_real(first, "f(x0)")
         if np.size(first) != 1:
             why = "what is minimized is one number"
             raise ShapeError(f"f(x0) has shape {np.shape(first)}; wanted one number", why=why, fix="sum it, or choose")
@@ -104,14 +105,17 @@ class Problem:
         sizes, lowers, uppers = [], [], []
         for k, row in enumerate(self.rows):
             with np.errstate(all="ignore"):
-                value = _column(row.fun(self.wrap(self.x0.copy())))
+                value = row.fun(self.wrap(self.x0.copy()))
+            must_be_real(value, f"constraint {k} at x0")
+            value = _column(value)
             sizes.append(value.size)
             lo, hi = (
                 _bound(b, value.size, f"the {side} side of constraint {k}")
                 for b, side in ((row.lower, "lower"), (row.upper, "upper"))
             )
-            if np.any(~(lo <= hi)):
-                raise DomainError(f"constraint {k} holds nowhere: its lower side is above its upper side")
+            if np.any(~(lo <= hi) | (lo == np.inf) | (hi == -np.inf)):
+                sides = "lower <= upper, and neither is the infinity that no value reaches"
+                raise DomainError(f"constraint {k} holds nowhere: wanted {sides}; got {row.lower}, {row.upper}")
             lowers.append(lo)
             uppers.append(hi)
         self.m = sum(sizes)
@@ -160,6 +164,11 @@ class Problem:
         return self.plain_hessian if self._hess is not None else compiled.hessian(self.f)
 
     @functools.cached_property
+    def sparse_hessian(self) -> Function:
+        """x -> the same as a `scipy.sparse.csr_array`, without its zeros."""
+        return compiled.hessian(self.f, sparse=True)
+
+    @functools.cached_property
     def constraints(self) -> Function:
         """x -> c(x), shape (m,)."""
         if self.c is None:
@@ -180,6 +189,15 @@ class Problem:
             return lambda x, lam: self.hessian(x)
         f, c = self.f, self.c
         return compiled.hessian(lambda x, lam: f(x) + lam @ c(x))
+
+
+def must_be_real(value: Any, name: str) -> None:
+    """A function's value: real numbers, not True and False, nothing or complex ones."""
+    a = _column(value)
+    if a.dtype.kind not in "fiu":
+        got = "None (is a return missing?)" if value is None else f"dtype {a.dtype}"
+        fix = "return the value that is compared with the sides, not the comparison" if a.dtype.kind == "b" else ""
+        raise ShapeError(f"{name}: got {got}; wanted real numbers", fix=fix)
 
 
 def _with_gradient(f: Function, jac: Function | None, shape: Shape) -> Function:
@@ -293,6 +311,8 @@ def _column(value: Any) -> Any:
 
 def _bound(given: Any, size: int, name: str) -> Vector:
     try:
+        if isinstance(given, list) and np.size(given) != size:  # pairs are one for each entry
+            raise ValueError
         b = np.array(
             np.broadcast_to(np.asarray(given, dtype=np.float64).ravel() if np.ndim(given) else given, (size,)),
             dtype=np.float64,

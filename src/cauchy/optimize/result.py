@@ -44,7 +44,10 @@ class Path:
         return len(self.fun)
 
     def plot(self, *, lang: str | None = None) -> Any:
-        """A matplotlib Figure: the way over the contours of f for two variables, else f against the iteration."""
+        """A matplotlib Figure: the way over f (one variable), over its contours (two), else how f came to its end.
+
+        `Optimum.plot` draws the constraints and their multipliers too.
+        """
         from .picture import path_figure
 
         return path_figure(self, lang)
@@ -91,8 +94,12 @@ class Optimum(Result):
         return self.problem.shape.wrap(self.run.x)
 
     @property
-    def fun(self) -> float:
+    def _value(self) -> float:
         return self.__dict__["_sign"] * self.run.f
+
+    @property
+    def fun(self) -> Any:
+        return self._value
 
     @property
     def trace(self) -> Path | None:
@@ -138,7 +145,9 @@ class Optimum(Result):
 
     @property
     def message(self) -> str:
-        return self.describe("en")
+        """How the run ended, and why `success` is False where it converged all the same."""
+        doubt = self.run.status == Status.CONVERGED and not self.success
+        return "\n".join([self.describe("en"), *(self.certificate.text("en").splitlines()[:1] if doubt else [])])
 
     @property
     def nit(self) -> int:
@@ -174,7 +183,7 @@ class Optimum(Result):
         """How the run ended, in one sentence."""
         run, p = self.run, self.problem
         key = f"status_{run.status.name.lower()}"
-        fields: dict[str, Any] = {"k": run.iterations, "tol": run.tol, "f": self.fun, "x": self._short()}
+        fields: dict[str, Any] = {"k": run.iterations, "tol": run.tol, "f": self._value, "x": self._short()}
         if run.status in (Status.LIMIT, Status.STALLED):
             fields["gradient"] = self._gradient()
         if run.status is Status.CONVERGED and not p.free:
@@ -201,12 +210,15 @@ class Optimum(Result):
 
     def text(self, lang: str | None = None) -> str:
         """The answer, how the run ended, and what the certificate says."""
+        told = self.certificate.text(lang)
+        if self.run.status not in (Status.CONVERGED, Status.STALLED, Status.LIMIT):
+            told = told.splitlines()[0]  # the rest would describe a place where nothing ends
         lines = [
-            say("optimize.result_line", lang, fun=self.fun, x=self._short()),
+            say("optimize.result_line", lang, fun=self._value, x=self._short()),
             self.describe(lang),
             say("optimize.result_cost", lang, method=self.run.method, nit=self.nit, nfev=self.nfev),
             *([say("optimize.result_maximized", lang)] if self.__dict__["_sign"] < 0 else []),
-            self.certificate.text(lang),
+            told,
         ]
         return "\n".join(lines)
 
@@ -214,7 +226,7 @@ class Optimum(Result):
         return self.text()
 
     def __repr__(self) -> str:
-        return f"<Optimum {self.run.status.name}: fun={self.fun:.10g}, x={self._short()}>"
+        return f"<Optimum {self.run.status.name}: fun={self._value:.10g}, x={self._short()}>"
 
     def _repr_html_(self) -> str:
         import html
@@ -222,9 +234,17 @@ class Optimum(Result):
         return f"<pre>{html.escape(self.text())}</pre>"
 
     def plot(self, *, lang: str | None = None) -> Any:
-        """The picture of the trace (needs `trace=True`)."""
-        from ..errors import CauchyError
+        """A matplotlib Figure; the iterates in it need `trace=True`, which only two variables can do without.
 
-        if self.run.path is None:
-            raise CauchyError("there is no trace to draw", fix="minimize(..., trace=True)")
-        return self.run.path.plot(lang=lang)
+        One variable: f and the iterates on it. Two: contours of f, gray where a constraint is violated, and at the
+        result the gradients of f and of the active constraints times their multipliers, which add up to 0 at a
+        minimum. More: by iteration, how far f was from its last value, and the largest violation of a constraint.
+        """
+        from ..errors import CauchyError
+        from .picture import certificate_figure, path_figure
+
+        if self.run.path is not None:
+            return path_figure(self.run.path, lang, self)
+        if self.problem.n == 2:
+            return certificate_figure(self.certificate, lang, self.__dict__["_sign"])
+        raise CauchyError("there is no trace to draw", fix="minimize(..., trace=True)")

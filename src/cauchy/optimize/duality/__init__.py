@@ -36,6 +36,7 @@ from .slater import Slater, inside, slater
 FARTHEST = 1e8  # multipliers beyond this are taken for infinite
 ROUNDS = 80
 NEAR = 1e-9
+DRAWING = 2.0  # seconds after which a picture is content with 21 points
 FAR = 1e6  # a search that goes so far, relative to its start, may have no end
 
 
@@ -114,8 +115,8 @@ class Dual(Result):
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(self.text())}</pre>"
 
-    def plot(self) -> Any:
-        """A matplotlib Figure: the dual function of one multiplier, below the least value of f."""
+    def plot(self, *, lang: str | None = None) -> Any:
+        """A matplotlib Figure: the dual function of one multiplier, below the least value of f; a gap is shaded."""
         from ... import figure
 
         if self.multipliers.size != 1:
@@ -123,21 +124,29 @@ class Dual(Result):
         if self.value == -np.inf:
             raise DomainError("plot: the dual function is -inf everywhere, or nowhere known to be finite")
         best = float(self.multipliers[0])
-        reach = max(abs(best), 1.0) if self.attained else 10.0
-        grid = (
-            np.linspace(best - reach, best + reach, 201)
-            if self.attained
-            else np.linspace(0, np.sign(best) * reach, 201)
-        )
-        values = np.array([self.function([t]).value for t in grid])
+        low, high = sorted((0.0, np.sign(best) * 10.0))  # where it only comes near as the multiplier grows
+        if self.attained:
+            low, high = best - max(abs(best), 1.0), best + max(abs(best), 1.0)
+        grid = np.linspace(low, high, 201)
+        values, until = np.full(grid.size, np.nan), time.perf_counter() + DRAWING
+        for step in (10, 5, 1):  # each value is a minimization of its own
+            for i in range(0, grid.size, step):
+                if np.isnan(values[i]) and (step == 10 or time.perf_counter() < until):
+                    values[i] = self.function([grid[i]]).value
+        seen = np.isfinite(values)
         with figure.style():
-            made, axes = figure.new(size=(6.0, 3.6))
-            axes.plot(grid[np.isfinite(values)], values[np.isfinite(values)], color=figure.BLUE, label=r"$g(\lambda)$")
-            axes.axhline(self.primal, color=figure.RED, linestyle="--", label=r"$p^*$")
+            made, axes = figure.new(size=(6.0, 4.0))
+            axes.plot(grid[seen], values[seen], color=figure.BLUE, label=r"$g(\lambda)$")
+            axes.axhline(self.primal, color=figure.ORANGE, linestyle="--", label=f"$p^* = {self.primal:.6g}$")
+            if self.gap > 1e-6 * max(1.0, abs(self.primal)):
+                axes.axhspan(self.value, self.primal, color=figure.ORANGE, alpha=0.15, linewidth=0)
+            label = f"$d^* = {self.value:.6g}$"
             if self.attained:
-                axes.plot([best], [self.value], "o", color=figure.BLUE)
-            axes.set_xlabel(r"$\lambda$")
-            axes.legend()
+                axes.plot([best], [self.value], "*", color=figure.RED, markersize=12, label=label, linestyle="none")
+            else:
+                axes.axhline(self.value, color=figure.RED, linestyle=":", label=label)
+            axes.set(xlabel=r"$\lambda$", title=self.text(lang).splitlines()[0].split(" (")[0].split("（")[0])
+            axes.legend(fontsize=9)
         return made
 
 

@@ -170,7 +170,10 @@ def _parameter(
 
     def lagrangian(x: Any, p: Any) -> Any:
         value = call(f, (x, p), {})
-        return value + lam @ call(rows, (x, p), {}) if m else value
+        return value + lam @ column(x, p) if m else value
+
+    def column(x: Any, p: Any) -> Any:
+        return np.reshape(call(rows, (x, p), {}), m)
 
     p = np.asarray(p, dtype=np.float64)
     same = np.isclose(lagrangian(x, p), problem.value(x) + lam @ problem.constraints(x), rtol=1e-9)
@@ -183,7 +186,7 @@ def _parameter(
     if held.size:
         moved = np.zeros((m + n, k))
         if m:
-            moved[:m] = np.reshape(differentiate.jacobian(lambda p: call(rows, (x, p), {}))(p), (m, k))
+            moved[:m] = np.reshape(differentiate.jacobian(lambda p: column(x, p))(p), (m, k))
         right.append(moved[held])
     found = np.linalg.solve(K, -np.vstack(right))
     multipliers = np.zeros((m + n, k))

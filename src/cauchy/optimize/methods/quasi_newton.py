@@ -21,10 +21,14 @@ MEMORY = 10  # pairs that L-BFGS keeps
 
 
 class Settings(NamedTuple):
-    """tol: of the scaled gradient. rate: the first trial of steepest descent and of the first step, 0 for 1/|g|."""
+    """tol: of the scaled gradient. rate: the first trial of steepest descent and of the first step, 0 for 1/|g|.
+
+    step: of the next step, relative to max(|x|, 1), beyond which a small gradient does not suffice (0: it does).
+    """
 
     tol: float = 1e-8
     rate: float = 0.0
+    step: float = 0.0
 
 
 class State(NamedTuple):
@@ -123,7 +127,10 @@ def searching(value_and_gradient: Function, direction: Direction, rule: Rule) ->
             if not direction.scaled:
                 natural = np.where(settings.rate > 0, settings.rate, natural)
             t = natural if direction.curved else np.where(first, _unit(g, settings), natural)
-            status = np.where(small(f, g, x, settings.tol), Status.CONVERGED, Status.RUNNING)
+            # before the first pair a direction says nothing about the distance
+            near = np.all(np.abs(d) <= np.where(first, 0.0, settings.step) * np.maximum(np.abs(x), 1.0))
+            near = near | (settings.step == 0)
+            status = np.where(small(f, g, x, settings.tol) & near, Status.CONVERGED, Status.RUNNING)
             status = np.where(f < -1e300, Status.UNBOUNDED, status)
             status = np.where(np.isfinite(f) & np.all(np.isfinite(g)), status, Status.NOT_FINITE)
             pairs = np.where(first, 0, a.pairs + 1)
