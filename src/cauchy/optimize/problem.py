@@ -190,6 +190,16 @@ class Problem:
         f, c = self.f, self.c
         return compiled.hessian(lambda x, lam: f(x) + lam @ c(x))
 
+    @functools.cached_property
+    def curvature(self) -> Function:
+        """x, lam, d -> d'Hd with that Hessian, at a small multiple of the cost of f and c."""
+        f, c = self.f, self.c
+
+        def along(x: Any, lam: Any, d: Any) -> Any:
+            return d @ differentiate.hvp(f if c is None else lambda x: f(x) + lam @ c(x), (x,), (d,))
+
+        return compiled.compile(along)
+
 
 def must_be_real(value: Any, name: str) -> None:
     """A function's value: real numbers, not True and False, nothing or complex ones."""
