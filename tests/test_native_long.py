@@ -1,6 +1,7 @@
 """Long straight-line code: cut into functions, with the columns of a derivative matrix as vectors."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -77,3 +78,17 @@ def test_long_bodies_of_loops():
     x = np.array([0.2, -0.4, 0.6])
     for got, want in zip(cauchy.compile(f)(x), f(x), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+def test_long_code_of_numbers_beside_a_loop():
+    """Steps without a loop are functions of their own where all of them would be too much for one."""
+
+    def f(x, rounds):
+        y = chain(x, rounds)
+        return cauchy.scan(lambda c, e: (c * 0.5 + y * e, c), y, x)[0]
+
+    x = np.array([0.2, -0.4, 0.6])
+    for rounds in (3, 600):
+        fast = cauchy.compile(lambda x, rounds=rounds: f(x, rounds))
+        np.testing.assert_allclose(fast(x), f(x, rounds), rtol=1e-12)
+        assert bool(re.search(r"@step\d+\(.*noinline", fast.llvm)) == (rounds > 3)

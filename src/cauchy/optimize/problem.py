@@ -367,7 +367,7 @@ def asked_about(
     """The problem that `front(f, x0, ...)` or `front(problem)` is about."""
     if isinstance(f, Problem):
         if x0 is not None or bounds is not None or np.size(subject_to) or args:
-            raise ShapeError(f"{front}: a problem has its own x0, bounds and constraints", fix=f"{front}(problem)")
+            raise ShapeError(f"{front}: a problem has its own x0, bounds and constraints", fix="leave these out")
         return f
     if x0 is None:
         why = "it tells the structure of the variables"

@@ -24,11 +24,12 @@ from typing import Any
 
 import numpy as np
 
-from ...calculus.control import cond, loop
 from ...calculus.factor import cholesky_or_nan, solve_factored
+from ...tracer import is_traced
 from ..status import Status
 from . import condensed
 from .condensed import EPS
+from .drive import branch, repeat
 from .interior_state import Functions, Settings, State, Step, inside, relaxed
 
 MEMORY = 64  # pairs that the filter keeps
@@ -114,7 +115,7 @@ def machine(a: Functions) -> tuple[Callable[..., State], Callable[[State, Settin
         good = new & np.where(steep & (s.theta <= 1e-4 * np.maximum(1.0, s.theta0)), armijo, progress)
         good = finite & np.where(second, armijo, good)
         remembered = ~forced & ~second & ~(steep & armijo)
-        return cond(
+        return branch(
             forced | good,
             lambda s: accept(filtered(s, remembered), settings, w, f, c, new),
             lambda s: search(s, settings, r, theta, finite),
@@ -129,7 +130,7 @@ def machine(a: Functions) -> tuple[Callable[..., State], Callable[[State, Settin
         first = (s.corrections == 0) & (s.halvings == 0) & (theta >= s.theta) & (s.theta > 0)
         again = (s.corrections > 0) & (s.corrections < CORRECTIONS) & (theta <= 0.99 * s.missed)
         bend = (s.phase == 0) & finite & (first | again)
-        return cond(bend, lambda s: correct(s, r, theta), lambda s: halve(s, settings, finite), s)
+        return branch(bend, lambda s: correct(s, r, theta), lambda s: halve(s, settings, finite), s)
 
     def correct(s: State, r: Any, theta: Any) -> State:
         aim = s.trial.alpha * np.where(s.corrections == 0, s.r, s.aim) + r
@@ -212,7 +213,7 @@ def machine(a: Functions) -> tuple[Callable[..., State], Callable[[State, Settin
         zu = np.maximum(np.minimum(zu, 1e10 * s.mu / du), 1e-10 * s.mu / du)
         y = old.y + old.trial.alpha * old.trial.dy
         if m:
-            y = cond(first | leaving, lambda y: fitted(padded(s.grad) - zl + zu, s.J), lambda y: y, y)
+            y = branch(first | leaving, lambda y: fitted(padded(s.grad) - zl + zu, s.J), lambda y: y, y)
             y = np.where(s.phase == 1, s.r, y)
         return s._replace(y=y, zl=zl, zu=zu)
 
@@ -245,7 +246,8 @@ def machine(a: Functions) -> tuple[Callable[..., State], Callable[[State, Settin
         lower = lambda mu: np.maximum(least, np.minimum(0.2 * mu, mu**1.5))
         mu = s.mu
         if sides:
-            mu = loop(lambda _, mu: lower(mu), mu, while_=lambda mu: (error(mu) <= 10 * mu) & (mu > least))
+            going = lambda mu: (error(mu) <= 10 * mu) & (mu > least)
+            mu = repeat(lambda _, mu: lower(mu), mu, going, is_traced(mu))
         value, logs = merit(s, second)
         still = np.abs(value + s.mu * logs - old.phi) <= 10 * EPS * np.abs(old.phi)
         still = still & ~fresh & (mu == s.mu) & (s.theta <= np.maximum(old.theta, settings.tol))

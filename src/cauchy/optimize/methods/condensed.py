@@ -21,15 +21,18 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.linalg.lapack import get_lapack_funcs
 
-from ...calculus.control import loop
 from ...calculus.factor import cholesky_or_nan, solve_factored, solve_triangular
+from ...tracer import is_traced
+from .drive import repeat
 
 EPS = float(np.finfo(float).eps)
 MODERATE, LARGE = 10.0, 1e5  # R, in units of the size of H over that of the row
 FIRST, LEAST, GROWTH, JUMP, DECAY = 1e-4, 1e-20, 8.0, 100.0, 1 / 3  # multiples of the unit matrix
 ATTEMPTS = 60
 APART = 1e-10  # e, in units of 1 / R
+(_potrs,) = get_lapack_funcs(("potrs",), dtype=np.float64)
 
 
 class Factors(NamedTuple):
@@ -82,7 +85,7 @@ def factor(H: Any, D: Any, J: Any, equalities: int, elastic: Any, least: Any, la
         return new, weight, low, good, tries + 1.0
 
     start = (0.0, MODERATE, np.eye(n), np.bool_(False), 0.0)
-    shift, weight, low, _, _ = loop(body, start, while_=lambda c: ~c[3] & (c[4] < ATTEMPTS))
+    shift, weight, low, _, _ = repeat(body, start, lambda c: ~c[3] & (c[4] < ATTEMPTS), is_traced(H))
     H0 = H + np.diag(D[:n] + shift)
     schur, penalty, dual = np.eye(0), rows, rows
     if mE:
@@ -97,6 +100,11 @@ def _penalty(weight: Any, elastic: Any, size: Any, rows: Any) -> Any:
     return np.where(elastic > 0, 1.0, weight * size / rows)
 
 
+def _solved(low: Any, b: Any) -> Any:
+    """`solve_factored`; by itself LAPACK's own, as SciPy's checks take ten times as long as a small system."""
+    return solve_factored(low, b) if is_traced(low) or is_traced(b) else _potrs(low, b, lower=True)[0]
+
+
 def solve(a: Factors, J: Any, rx: Any, rs: Any, p: Any, q: Any) -> tuple[Any, Any]:
     """The steps (dx, ds) and (dy, dz), each in one vector."""
     mE = a.penalty.size
@@ -104,11 +112,11 @@ def solve(a: Factors, J: Any, rx: Any, rs: Any, p: Any, q: Any) -> tuple[Any, An
     d, Ds = a.elastic, a.slack
     right = -rx - (G.T @ ((Ds * q + rs) / (1 + d * Ds)) if Ds.size else 0.0)
     if mE:
-        t = solve_factored(a.low, right - E.T @ (a.penalty * p))
-        dy = solve_factored(a.schur, E @ t + p)
-        dx = t - solve_factored(a.low, E.T @ ((1 - a.penalty * a.dual) * dy))
+        t = _solved(a.low, right - E.T @ (a.penalty * p))
+        dy = _solved(a.schur, E @ t + p)
+        dx = t - _solved(a.low, E.T @ ((1 - a.penalty * a.dual) * dy))
     else:
-        dy, dx = p, solve_factored(a.low, right)
+        dy, dx = p, _solved(a.low, right)
     if not Ds.size:
         return dx, dy
     across = G @ dx + q

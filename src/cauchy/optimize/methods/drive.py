@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...calculus import compile as compiled
-from ...calculus.control import loop
+from ...calculus.control import cond, loop
 from ...errors import TraceError
+from ...tracer import is_traced
 from ...tracer.tree import leaves, rebuild
 from ..status import Status
 
@@ -57,6 +58,23 @@ def unrolled(step: Function, state: Any, settings: Any, rounds: float, until: fl
     while rounds > 0 and state.status == RUNNING and state.k < until:
         state = step(state, settings)
         rounds -= 1
+    return state
+
+
+def branch(pred: Any, on_true: Function, on_false: Function, state: Any) -> Any:
+    """`cond`; where nothing is traced the branch is run at once, without the copies that keep a trace apart."""
+    if is_traced(pred):
+        return cond(pred, on_true, on_false, state)
+    return on_true(state) if pred else on_false(state)
+
+
+def repeat(body: Function, state: Any, going: Function, traced: bool) -> Any:
+    """`loop` while `going(state)`, likewise; `traced`: whether what the body sees is."""
+    if traced:
+        return loop(body, state, while_=going)
+    k = 0
+    while going(state):
+        state, k = body(k, state), k + 1
     return state
 
 

@@ -3,7 +3,8 @@
 Why an interior point method with exact second derivatives: on the problems of Hock and Schittkowski it is the kind that
 solves nearly all of them from the given starts (IPOPT passes an independent check at 105 of 109; SLSQP and
 trust-constr at about half). Its rounds are a fixed sequence of dense operations, with no inner solver for quadratic
-programs, so the whole loop compiles: tens of microseconds for a small problem. The method stands in `barrier.py`,
+programs, so the whole loop compiles: tens of microseconds for a small problem. Compiling takes as long as some hundred
+rounds by NumPy, so a problem has these first (`PATIENCE`), unless it is asked again. The method stands in `barrier.py`,
 its linear algebra in `condensed.py`; the last digits, and zeros that are zeros, come from `polish.py`.
 
 With bounds or inequalities, small problems are solved from the same start with several first barrier parameters and
@@ -25,19 +26,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...calculus import compile as compiled
-from ...calculus import differentiate
-from ...errors import CauchyError, DomainError, NoRule, TraceError
+from ...errors import CauchyError, DomainError, TraceError
 from ..certificate.polish import polish
 from ..problem import Problem
 from ..result import Multipliers, Optimum, Path, Run
 from ..status import Status
 from .barrier import machine
 from .drive import Seen, Watcher, drive, rolled, unrolled
-from .interior_state import Functions, Packing, Settings, inside
+from .interior_state import Packing, Settings, functions, inside
+from .linesearch import EPS
 
 NAME = "interior-point"
 ATTEMPTS = ((0.1, 1e-2), (0.1, 1e-1), (1.0, 4e-1))  # (mu, push)
 CLOSER = ((0.1, 1e-4), (0.1, 1e-8))  # where f has no value at the start moved off the sides
+TIMID = (1e-4, 1e-2)  # where all barriers lead onto a plateau: a start that they hardly push away
 SMALL = 50  # variables and rows up to which all attempts are made
 LOWER = 1e-6  # relative difference of f between two minima
 ESCAPES = 3  # from saddles
@@ -45,6 +47,8 @@ SHARPER, CLOSE = (1e-3, 1e-6), 1e-8  # tolerances, and the push, where the certi
 LOST = (Status.INFEASIBLE, Status.NOT_FINITE)  # other attempts may fare better
 ELSEWHERE = (0.1, 1.0, 1.0, 3.0)  # how far other starts are, in units of max(1, |x0|)
 LIMIT = 3000
+PATIENCE = 300  # rounds that a problem runs by NumPy, with compiled functions, before compiling its loop is worth it
+STRETCH = 8  # of them between two looks at Ctrl-C
 BALANCED = 1e-8
 CLEAR = 1e-6  # relative violations beyond it are no rounding
 
@@ -70,25 +74,31 @@ class Found(NamedTuple):
 
 
 class Interior:
-    """The loop of one problem, compiled once; a stand-in for `drive.Loop`."""
+    """The loop of one problem, first by NumPy, then compiled; a stand-in for `drive.Loop`."""
 
     def __init__(self, p: Problem) -> None:
         self.problem = p
-        self.functions, self.rows = functions(p)
-        self.start, self.step = machine(self.functions)
+        self.functions, ready, self.rows = functions(p)
+        self.start, step = machine(self.functions)
+        _, self.step = machine(ready)
         self.free = np.flatnonzero(p.lower < p.upper)
         self.by_hand = p.by_hand or any(r.jac is not None for r in p.rows)
-        self.plain = False  # whether the functions do not trace
+        self.patience, self.asked = float(PATIENCE), False
         self.bounded = bool(np.isfinite(self.functions.low).any() or np.isfinite(self.functions.high).any())
         like = self.start(p.x0[self.free], Settings())
         self.packing = packing = Packing(like)
         self.like = packing.pack(like)
-        step = self.step
 
         def run(packed: Any, rounds: Any, until: Any, *numbers: Any) -> Any:
             return packing.pack(rolled(step, packing.unpack(packed), Settings(*numbers), rounds, until))
 
         self._run = compiled.compile(_Rounds(run, (p.f, p.c, p._jac, p._hess, *(r.jac for r in p.rows))))
+
+    def ask(self) -> None:
+        """One more question about the problem. After the second one it may be asked often: its loop is compiled."""
+        if self.asked and self.patience < np.inf:
+            self.patience = 0.0
+        self.asked = True
 
     def first(self, x0: np.ndarray, settings: Settings, rounds: float, until: float) -> tuple[Any, ...]:
         """What is seen of the state after at most `rounds` rounds and `until` iterations from x0, then all of it."""
@@ -105,18 +115,25 @@ class Interior:
 
     def _go(self, packed: np.ndarray, settings: Settings, rounds: float, until: float) -> tuple[Any, ...]:
         with np.errstate(all="ignore"):
-            if not self.plain:
-                try:
-                    packed = self._run(packed, rounds, until, *settings)
-                except TraceError:
-                    if not self.by_hand:
-                        raise
-                    self.plain = True
-            if self.plain:
-                s = unrolled(self.step, self.packing.unpack(packed), settings, rounds, until)
-                packed = self.packing.pack(s)
+            packed = (self._alone if self.patience > 0 else self._compiled)(packed, settings, rounds, until)
         at = self.packing.at
         return (packed[at["x"]], packed[at["f"]][0], packed[at["g"]], *(packed[at[k]][0] for k in _COUNTS), packed)
+
+    def _alone(self, packed: np.ndarray, settings: Settings, rounds: float, until: float) -> np.ndarray:
+        """Some rounds by NumPy."""
+        before = self.packing.unpack(packed)
+        after = unrolled(self.step, before, settings, min(rounds, STRETCH), until)
+        self.patience -= float(after.evals - before.evals)  # each round evaluates once
+        return self.packing.pack(after)
+
+    def _compiled(self, packed: np.ndarray, settings: Settings, rounds: float, until: float) -> np.ndarray:
+        try:
+            return self._run(packed, rounds, until, *settings)
+        except TraceError:
+            if not self.by_hand:
+                raise
+            self.patience = np.inf
+            return self._alone(packed, settings, rounds, until)
 
     def solve(self, x0: np.ndarray, settings: Settings, limit: int, watcher: Watcher | None = None) -> Found:
         """One run."""
@@ -174,68 +191,6 @@ class _Last:
     def more(self, *args: Any) -> tuple[Any, ...]:
         self.parts = self.run.more(*args)
         return self.parts
-
-
-def functions(p: Problem) -> tuple[Functions, np.ndarray]:
-    """The problem in its free variables, equalities first, rows without sides left out; and which rows these are."""
-    free, fixed = np.flatnonzero(p.lower < p.upper), np.flatnonzero(p.lower == p.upper)
-    equal = np.flatnonzero(p.cl == p.cu)
-    between = np.flatnonzero((p.cl != p.cu) & (np.isfinite(p.cl) | np.isfinite(p.cu)))
-    rows = np.concatenate([equal, between])
-    n, m, c = free.size, rows.size, p.c
-    values, order = p.lower[fixed], np.argsort(np.concatenate([free, fixed]), kind="stable")
-    back = np.full(p.m, m)
-    back[rows] = np.arange(m)
-    target = np.concatenate([p.cl[equal], np.zeros(between.size)])
-    in_order, shifted = np.array_equal(rows, np.arange(p.m)), bool(target.any())
-    by_hand = any(r.jac is not None for r in p.rows)
-
-    def full(x: Any) -> Any:
-        return np.concatenate([x, values])[order] if fixed.size else x
-
-    def part(v: Any) -> Any:
-        return v[free] if fixed.size else v
-
-    def chosen(v: Any) -> Any:
-        return v if in_order else v[rows]
-
-    def residuals(x: Any) -> Any:
-        if c is None or not m:
-            return np.zeros(0)
-        v = chosen(c(full(x)))
-        return v - target if shifted else v
-
-    def slopes(x: Any) -> tuple[Any, Any]:
-        _, g = p.plain_value_and_gradient(full(x))
-        if not m:
-            return g, np.zeros((0, n))
-        return g, chosen(p.plain_jacobian(full(x)))[:, free] if by_hand else differentiate.jacobian(residuals)(x)
-
-    def weighted(x: Any, y: Any) -> Any:
-        if c is None or not m:
-            return 0.0
-        return (y if in_order else np.concatenate([y, np.zeros(1)])[back]) @ c(full(x))
-
-    def hessian(x: Any, sigma: Any, y: Any) -> Any:
-        if p._hess is None:
-            return differentiate.hessian(lambda x: sigma * p.f(full(x)) + weighted(x, y))(x)
-        H = sigma * part(part(p.plain_hessian(full(x))).T)
-        return H + differentiate.hessian(lambda x: weighted(x, y))(x) if m else H
-
-    exact = not (p.by_hand or by_hand) or _traces(hessian, p.x0[free], m)
-    low, high = np.concatenate([p.lower[free], p.cl[between]]), np.concatenate([p.upper[free], p.cu[between]])
-    value = lambda x: (p.f(full(x)), residuals(x))
-    return Functions(n, equal.size, low, high, value, slopes, hessian if exact else None, full, part), rows
-
-
-def _traces(hessian: Callable[..., Any], x: np.ndarray, m: int) -> bool:
-    """Whether there are second derivatives."""
-    try:
-        with np.errstate(all="ignore"):
-            hessian(x, 1.0, np.ones(m))
-    except (TraceError, NoRule):
-        return False
-    return True
 
 
 _machines: weakref.WeakKeyDictionary[Problem, Interior] = weakref.WeakKeyDictionary()
@@ -296,8 +251,15 @@ def solve(
     for other in tried[1:]:
         if _preferred(other[0], best):
             best, start, settings = other
+    if best.status is Status.INFEASIBLE:
+        best, start, settings = min(tried, key=lambda a: _missed(p, a[0].x))
     if watcher is not None:
         best = run.solve(start, settings, limit, watcher)
+    if best.status is Status.INFEASIBLE and _missed(p, x0) < _missed(p, best.x):
+        # no local minimum of the violation then, whatever the slopes said there, at a kink say
+        f, g = p.value_and_gradient(x0)
+        none = Multipliers(np.zeros(p.m), np.zeros(p.n))
+        best = best._replace(x=x0, f=float(f), g=np.asarray(g), multipliers=none, status=Status.STALLED, witness=None)
     return best._replace(evaluations=sum(a.evaluations for a, _, _ in tried))
 
 
@@ -317,6 +279,13 @@ def _preferred(a: Found, b: Found) -> bool:
     if a.status is not Status.CONVERGED:
         return b.status in LOST and a.status not in LOST
     return b.status is not Status.CONVERGED or a.f < b.f - LOWER * max(1.0, abs(b.f))
+
+
+def _missed(p: Problem, x: np.ndarray) -> float:
+    """The violation, infinite where it has no value."""
+    with np.errstate(all="ignore"):
+        by = violation(p, x)
+    return np.inf if np.isnan(by) else by
 
 
 def _single(p: Problem) -> Found:
@@ -352,6 +321,8 @@ def constrained(
     attempts = ((settings.mu, settings.push),) if given else ATTEMPTS
     limit = LIMIT if limit is None else limit
     spent = np.zeros(2, dtype=int)
+    if np.any(p.lower < p.upper):
+        interior(p).ask()
 
     def go(x0: np.ndarray, tol: float, attempts: Sequence[tuple[float, float]]) -> tuple[Found, Optimum]:
         found = solve(p, x0, tol=tol, limit=limit, attempts=attempts, watcher=watcher)
@@ -368,6 +339,10 @@ def constrained(
             return sharper
     if kind in ("not_stationary", "infeasible", "undefined"):
         return Optimum(p, replace(result.run, status=Status.STALLED), sign)
+    if kind == "degenerate" and not result.certificate.certified and not given:  # a plateau, say
+        _, other = go(x0, settings.tol, (TIMID,))
+        if other.run.status is Status.CONVERGED and other.run.f < result.run.f - LOWER * max(1.0, abs(result.run.f)):
+            result = other
     for _ in range(ESCAPES):
         better = result.certificate.better
         if better is None:
@@ -381,13 +356,17 @@ def constrained(
 
 
 def _doubtful(p: Problem, run: Run) -> bool:
-    """Whether the gradients of f and of the constraints do not balance as well as their own size lets one expect."""
+    """Whether the gradients of f and of the constraints do not balance as well as their own size lets one expect.
+
+    Where all of them are 0 they say nothing.
+    """
     assert run.g is not None
     assert run.constraints is not None
     assert run.bounds is not None
     rows = [run.g[None], run.bounds[None], *([p.jacobian(run.x) * run.constraints[:, None]] if p.m else [])]
     parts = np.concatenate(rows)
-    return bool(np.any(np.abs(parts.sum(axis=0)) > BALANCED * np.abs(parts).sum(axis=0)))
+    size = np.abs(parts).sum(axis=0)
+    return bool(not size.any() or np.any(np.abs(parts.sum(axis=0)) > BALANCED * size))
 
 
 def _beyond(p: Problem, x: np.ndarray, better: np.ndarray) -> np.ndarray:
@@ -408,6 +387,7 @@ def _polished(p: Problem, found: Found, spent: np.ndarray, tol: float, watcher: 
     ended = status in (Status.CONVERGED, Status.STALLED, Status.LIMIT)
     if ended and np.isfinite(found.f):
         x, y = polish(p, x)
+        x = _settled(p, x)
     with np.errstate(all="ignore"):
         if status in (Status.INFEASIBLE, Status.UNBOUNDED):
             details = {"witness": found.witness, "violation": violation(p, x)}
@@ -423,6 +403,17 @@ def _polished(p: Problem, found: Found, spent: np.ndarray, tol: float, watcher: 
     if ended and status is not Status.CONVERGED and result.certificate.certified:
         return Optimum(p, replace(run, status=Status.CONVERGED), sign)
     return result
+
+
+def _settled(p: Problem, x: np.ndarray) -> np.ndarray:
+    """x with what is a rounding away from a bound put there, if neither f nor the constraints mind."""
+    at = x
+    for bound in (p.lower, p.upper):
+        at = np.where(np.abs(x - bound) <= EPS * np.maximum(np.abs(x), 1.0), bound, at)
+    if np.array_equal(at, x):
+        return x
+    with np.errstate(all="ignore"):
+        return at if p.value(at) <= p.value(x) and _missed(p, at) <= _missed(p, x) else x
 
 
 def _settings(tol: float | None, given: Mapping[str, Any]) -> Settings:

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...calculus import differentiate
+from ...errors import NoRule, TraceError
+from ..problem import Problem
 from .condensed import Factors
 
 RELAXED = 1e-10  # by which sides are moved apart, relative: a feasible set without interior gets one
@@ -145,3 +148,83 @@ def inside(v: Any, low: Any, high: Any, push: Any) -> Any:
     width = np.where(bounded & capped, roof - floor, np.inf)
     v = np.where(bounded, np.maximum(v, floor + push * np.minimum(np.maximum(1.0, np.abs(floor)), width)), v)
     return np.where(capped, np.minimum(v, roof - push * np.minimum(np.maximum(1.0, np.abs(roof)), width)), v)
+
+
+def functions(p: Problem) -> tuple[Functions, Functions, np.ndarray]:
+    """The problem in its free variables, equalities first, rows without sides left out; and which rows these are.
+
+    First as functions to be traced, then as calls of the problem's compiled functions, which run by themselves; where
+    derivatives came by hand these are the first once more.
+    """
+    free, fixed = np.flatnonzero(p.lower < p.upper), np.flatnonzero(p.lower == p.upper)
+    equal = np.flatnonzero(p.cl == p.cu)
+    between = np.flatnonzero((p.cl != p.cu) & (np.isfinite(p.cl) | np.isfinite(p.cu)))
+    rows = np.concatenate([equal, between])
+    n, m, c = free.size, rows.size, p.c
+    values, order = p.lower[fixed], np.argsort(np.concatenate([free, fixed]), kind="stable")
+    back = np.full(p.m, m)
+    back[rows] = np.arange(m)
+    target = np.concatenate([p.cl[equal], np.zeros(between.size)])
+    in_order, shifted = np.array_equal(rows, np.arange(p.m)), bool(target.any())
+    by_hand = any(r.jac is not None for r in p.rows)
+
+    def full(x: Any) -> Any:
+        return np.concatenate([x, values])[order] if fixed.size else x
+
+    def part(v: Any) -> Any:
+        return v[free] if fixed.size else v
+
+    def chosen(v: Any) -> Any:
+        return v if in_order else v[rows]
+
+    def missed(v: Any) -> Any:
+        return chosen(v) - target if shifted else chosen(v)
+
+    def residuals(x: Any) -> Any:
+        return np.zeros(0) if c is None or not m else missed(c(full(x)))
+
+    def slopes(x: Any) -> tuple[Any, Any]:
+        _, g = p.plain_value_and_gradient(full(x))
+        if not m:
+            return g, np.zeros((0, n))
+        return g, chosen(p.plain_jacobian(full(x)))[:, free] if by_hand else differentiate.jacobian(residuals)(x)
+
+    def spread(y: Any) -> Any:
+        return y if in_order else np.concatenate([y, np.zeros(1)])[back]
+
+    def weighted(x: Any, y: Any) -> Any:
+        return 0.0 if c is None or not m else spread(y) @ c(full(x))
+
+    def hessian(x: Any, sigma: Any, y: Any) -> Any:
+        if p._hess is None:
+            return differentiate.hessian(lambda x: sigma * p.f(full(x)) + weighted(x, y))(x)
+        H = sigma * part(part(p.plain_hessian(full(x))).T)
+        return H + differentiate.hessian(lambda x: weighted(x, y))(x) if m else H
+
+    def ready_slopes(x: Any) -> tuple[Any, Any]:
+        at = full(x)
+        return p.gradient(at), chosen(p.jacobian(at))[:, free] if m else np.zeros((0, n))
+
+    def ready_hessian(x: Any, sigma: Any, y: Any) -> Any:
+        at, lam, second = full(x), spread(y), p.lagrangian_hessian
+        H = sigma * second(at, lam / sigma) if sigma else second(at, lam) - second(at, 0.0 * lam)
+        return part(part(H).T)
+
+    exact = not (p.by_hand or by_hand) or _traces(hessian, p.x0[free], m)
+    low, high = np.concatenate([p.lower[free], p.cl[between]]), np.concatenate([p.upper[free], p.cu[between]])
+    value = lambda x: (p.f(full(x)), residuals(x))
+    plain = Functions(n, equal.size, low, high, value, slopes, hessian if exact else None, full, part)
+    if p.by_hand or by_hand or p._hess is not None:
+        return plain, plain, rows
+    ready = lambda x: (p.value_and_gradient(full(x))[0], missed(p.constraints(full(x))) if m else np.zeros(0))
+    return plain, plain._replace(values=ready, slopes=ready_slopes, hessian=ready_hessian), rows
+
+
+def _traces(hessian: Callable[..., Any], x: np.ndarray, m: int) -> bool:
+    """Whether there are second derivatives."""
+    try:
+        with np.errstate(all="ignore"):
+            hessian(x, 1.0, np.ones(m))
+    except (TraceError, NoRule):
+        return False
+    return True

@@ -69,6 +69,7 @@ class Columns(Unrolled):
                 self.b.width = self.wide
                 self.env[s] = self._entries(s)
                 self.b.width = 1
+        self.store(n)
 
     def _source(self, s: Node) -> np.ndarray:
         m, how = self.cut.sources[s]

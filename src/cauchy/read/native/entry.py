@@ -66,8 +66,11 @@ class _Entry(Code):
         self.place("error")
         self.drop()
         self.do("ret ptr null")
-        head = f"define ptr @{spec.symbol}(ptr %self, ptr %args, i64 %nargs, ptr %names) {{"
-        return "\n".join([*self.globals, head, *self.storage, *self.lines, "}", ""])
+        # optnone is the quick instruction selection: LLVM's time for places of references that many exits share would
+        # grow with their square, and a call takes no longer
+        head = f"define ptr @{spec.symbol}(ptr %self, ptr %args, i64 %nargs, ptr %names) noinline optnone {{"
+        declared = "declare i32 @kernel(ptr, ptr, ptr)"
+        return "\n".join([declared, *self.globals, head, *self.storage, *self.lines, "}", ""])
 
     # -- references --------------------------------------------------------------------------------------
 
@@ -294,7 +297,7 @@ class _Entry(Code):
 
 
 def entry_ir(spec: Signature) -> str:
-    """Text that defines `@{spec.symbol}`, to stand in one module with `@kernel`. Only where `layout.available()`."""
+    """Text that defines `@{spec.symbol}`, to be linked with `@kernel` as it is. Only where `layout.available()`."""
     return _Entry(spec).text()
 
 

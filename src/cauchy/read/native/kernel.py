@@ -73,7 +73,7 @@ class Kernel:
                 name=calling.name,
             )
             entry = entry_ir(self.signature)
-        self.library = Library(self.llvm + entry, keep=text.constants, long=text.long > LONG_TEXT)
+        self.library = Library(self.llvm, entry=entry, keep=text.constants, long=text.long > LONG_TEXT)
         call = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
         self._calls = [call(self.library.address(s.name)) for s in p.segments]
 

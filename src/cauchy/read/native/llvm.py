@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -36,7 +38,7 @@ def vector_bytes() -> int:
 
 # What is written is nearly what LLVM's O2 would leave, so a few passes do what matters, in a fifth of its time. Each
 # pass costs some kilobytes that llvmlite does not free.
-_PASSES = "always_inliner sroa instruction_combine simplify_cfg dead_store_elimination".split()
+_PASSES = "always_inliner sroa instruction_combine simplify_cfg".split()
 
 
 @functools.cache
@@ -48,21 +50,24 @@ def _builder() -> llvm.PassBuilder:
 class Library:
     """Compiled functions by name. The machine code lives as long as this object.
 
-    `keep`: what its constants point to. `long`: there is much straight-line code, to which LLVM's higher level adds a
-    third of the time and nothing else that can be measured.
+    `entry`: text of functions that may stay as they are written. `keep`: what constants point to. `long`: there is much
+    straight-line code, to which LLVM's higher level adds a third of the time and nothing else that can be measured.
     """
 
-    def __init__(self, text: str, *, keep: Any = None, long: bool = False) -> None:
+    def __init__(self, text: str, *, entry: str = "", keep: Any = None, long: bool = False) -> None:
         self.keep = keep
         with _LOCK:
             machine = _machine(1 if long else 2)
             module = llvm.parse_assembly(text)
             module.verify()
             passes = llvm.create_new_module_pass_manager()
-            for name in _PASSES[:-1] if long else _PASSES:
+            for name in _PASSES:
                 getattr(passes, f"add_{name}_pass")()
             passes.run(module, _builder())
-            self.ir = text
+            if entry:
+                apart = llvm.parse_assembly(entry)
+                apart.verify()
+                module.link_in(apart)
             self._engine = llvm.create_mcjit_compiler(module, machine)
             self._engine.finalize_object()
             self._module = module
@@ -73,10 +78,11 @@ class Library:
             raise KeyError(name)
         return found
 
-    def __del__(self) -> None:
-        # llvmlite's engine frees the code; while LLVM works in another thread it must wait
+    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        # llvmlite's engine frees the code; while LLVM works in another thread it must wait. When the interpreter ends,
+        # the names of this module and of llvmlite's may be gone, and the memory goes anyway
         engine = self.__dict__.pop("_engine", None)
-        if engine is not None:
+        if engine is not None and not ending():
             with _LOCK:
                 self.__dict__.pop("_module", None)
                 engine.close()

@@ -20,7 +20,7 @@ from ..derive.merge import merge_scans
 from . import rolled
 from .access import aligned
 from .blas import gemm
-from .chunks import split
+from .chunks import LONGEST, split
 from .columns import Columns, columned
 from .ir import Builder
 from .keep import Pairs, kept, wanted
@@ -235,6 +235,7 @@ class Program:
 
     def _write(self) -> None:
         self.segments: list[Segment] = []
+        self.straight: list[int] = []  # which functions are steps without a loop
         lines: list[str] = []
         known: dict[Node, str] = {}
         waiting: list[Node] = []
@@ -256,6 +257,10 @@ class Program:
                 close(False)
             lines += self._step(k, step, known)
         close(True)
+        written = self.text.functions
+        if sum(written[i].count("\n") for i in self.straight) > LONGEST:  # in one place LLVM would take too long
+            for i in self.straight:
+                written[i] = written[i].replace(" alwaysinline ", " noinline ", 1)
 
     def _write_unrolled(self, cut: Cut | None) -> None:
         parts = self.graph, self.slots, self.numbers
@@ -276,6 +281,8 @@ class Program:
             body, args, checked = nest.write(), list(nest.pointers), nest.checked
             self.text.take(nest.b)
             self.work += math.prod(step.dims) * step.cost
+            if not step.dims:
+                self.straight.append(len(self.text.functions))
         elif step.how == "blas":
             body, args = gemm(step.node, name)
             self.work += math.prod(step.node.shape) * 8.0

@@ -281,15 +281,33 @@ class Entries:
         return flat.reshape(out.shape)
 
 
+class _Late(Value):
+    """An entry of memory, loaded where it is first read: LLVM's scheduler is slow where many values wait."""
+
+    __slots__ = ("_ref", "pointer")
+
+    def __init__(self, b: Builder, kind: str, pointer: str) -> None:
+        self.b, self.kind, self.pointer, self._ref = b, kind, pointer, ""
+
+    @property
+    def ref(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] - it is only read
+        if not self._ref:
+            b, t = self.b, storage(self.kind)
+            p = b.emit(f"getelementptr {t}, {self.pointer}", "ptr").ref
+            self._ref = b.emit(f"load {t}, ptr {p}", self.kind).ref
+            if self.kind == "i1":
+                self._ref = b.emit(f"icmp ne i8 {self._ref}, 0", "i1").ref
+        return self._ref
+
+
 class Unrolled(Entries):
     """Writes the lines of a function over pointers `%in<i>` and `%out<i>`."""
 
     def __init__(self, graph: Graph, slots: tuple[Node, ...], numbers: Sequence[int]) -> None:
         self.b = Builder()
         self.b.far = sum(math.prod(n.shape) for n in graph.nodes if n.prim in native and native[n.prim].cost > 20) > 2
+        self.targets = {n: f"%out{i}" for i, n in zip(numbers, graph.outputs, strict=True)}
         super().__init__(self.b, graph, {n: self._loaded(f"%in{i}", n) for i, n in enumerate(slots)})
-        for i, n in zip(numbers, graph.outputs, strict=True):
-            self._store(f"%out{i}", n)
         for k, g in enumerate(graph.guards):
             ok = self.entries(g.node, "i1").item()
             self.b.do(f"br i1 {ok.ref}, label %held{k}, label %fail{k}")
@@ -300,24 +318,28 @@ class Unrolled(Entries):
             self.b.do(f"br i1 {self.bad.ref}, label %bad, label %fine")
             self.b.place("fine")
 
+    def add(self, n: Node) -> None:
+        super().add(n)
+        self.store(n)
+
     # -- memory ------------------------------------------------------------------------------------------------
 
     def _loaded(self, pointer: str, n: Node) -> np.ndarray:
         kind = kind_of(n.dtype)
-        t = storage(kind)
         out = np.empty(math.prod(n.shape), object)
         for k in range(len(out)):
-            p = self.b.emit(f"getelementptr {t}, ptr {pointer}, i64 {k}", "ptr").ref
-            v = self.b.emit(f"load {t}, ptr {p}", kind)
-            out[k] = self.b.emit(f"icmp ne i8 {v.ref}, 0", "i1") if kind == "i1" else v
+            out[k] = _Late(self.b, kind, f"ptr {pointer}, i64 {k}")
         return out.reshape(n.shape)
 
-    def _store(self, pointer: str, n: Node) -> None:
+    def store(self, n: Node) -> None:
+        """Write an output to its memory, at once: what fails later is not looked at."""
+        if n not in self.targets:
+            return
         kind = kind_of(n.dtype)
         t = storage(kind)
         for k, entry in enumerate(self.entries(n, kind).ravel()):
             v = self.b.emit(f"zext i1 {entry.ref} to i8", "i8") if kind == "i1" else entry
-            p = self.b.emit(f"getelementptr {t}, ptr {pointer}, i64 {k}", "ptr").ref
+            p = self.b.emit(f"getelementptr {t}, ptr {self.targets[n]}, i64 {k}", "ptr").ref
             self.b.do(f"store {t} {v.ref}, ptr {p}")
 
 
