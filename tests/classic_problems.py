@@ -8,6 +8,7 @@ out. Exact values where there are closed forms, else the digits that are known. 
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import ndtr
 
 inf, sqrt = np.inf, np.sqrt
 rosen = lambda x: 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2
@@ -67,6 +68,30 @@ def network(limit):
     f = lambda x: 3 * x[0] + 1e-6 * x[0] ** 3 + 2 * x[1] + 2e-6 / 3 * x[1] ** 3
     rhs = [-894.8, -894.8, -1294.8]
     return f, 4 * [0.0], ([0, 0, -limit, -limit], [1200, 1200, limit, limit]), c, [-limit, *rhs], [limit, *rhs]
+
+
+def bivariate():
+    """HS54."""
+    mean, width = np.array([1e4, 1, 2e6, 10, 1e-3, 1e8]), np.array([8e3, 1, 7e6, 50, 0.05, 5e8])
+
+    def f(x):
+        z = (x - mean) / width
+        return -np.exp(-((z[0] ** 2 + 0.4 * z[0] * z[1] + z[1] ** 2) / 0.96 + np.sum(z[2:] ** 2)) / 2)
+
+    bounds = [0, -10, 0, 0, -1, 0], [2e4, 10, 1e7, 20, 1, 2e8]
+    return f, [6e3, 1.5, 4e6, 2, 3e-3, 5e7], bounds, lambda x: np.array([x[0] + 4e3 * x[1]]), [1.76e4], [1.76e4]
+
+
+def chart(a, b, d, n):
+    """HS68, 69."""
+
+    def f(x):
+        grown = np.exp(x[0]) - 1
+        return (a * n - (b * grown - x[2]) * x[3] / (grown + x[3])) / x[0]
+
+    far = d * sqrt(n)
+    c = lambda x: np.array([x[2] - 2 * ndtr(-x[1]), x[3] - ndtr(-x[1] + far) - ndtr(-x[1] - far)])
+    return f, 4 * [1.0], ([1e-4, 0, 0, 0], [100, 100, 2, 2]), c, [0, 0], [0, 0]
 
 
 def plant(b):
@@ -415,6 +440,7 @@ PROBLEMS = {
         ),
         1859 / 349,
     ),
+    "HS54": (bivariate(), -np.exp(-27 / 280)),
     "HS56": (
         eq(
             lambda x: -x[0] * x[1] * x[2],
@@ -456,6 +482,8 @@ PROBLEMS = {
         ),
         0.9535288567,
     ),
+    "HS68": (chart(1e-4, 1, 1, 24), -0.920425026),
+    "HS69": (chart(0.1, 1000, 1, 4), -956.71288),
     "HS72": (
         ge(
             lambda x: 1 + np.sum(x),

@@ -1,8 +1,10 @@
 """Certificates: what is a minimum is certified, and nothing else is."""
 
+import itertools
 import time
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.optimize
@@ -11,6 +13,7 @@ from problems import Case, hock_schittkowski, more_garbow_hillstrom
 import cauchy
 from cauchy import DomainError, ShapeError, Verdict
 from cauchy.optimize.certificate import certify, certify_optimum
+from cauchy.optimize.certificate.critical import copositive
 from cauchy.optimize.certificate.polish import polish
 from cauchy.optimize.problem import problem
 
@@ -22,14 +25,8 @@ SLOW = {
 }  # longer formulas: their second derivatives take a while to compile  # fmt: skip
 NOT_A_MINIMUM = {"HS47"}  # its cubic term falls along the constraints: the published point is a saddle
 NOT_QUALIFIED = {"HS13"}
-FLAT = {
-    "HS49",
-    "HS57",
-    "HS108",
-    "ARGLINB",
-    "WATSON",
-}  # no curvature along some direction: Newton's method stops short or anywhere
-UNDECIDED = {"HS57", "HS108", "WATSON"}  # flat, and not convex: no lower point is found, which proves nothing
+FLAT = {"HS49", "HS57", "HS108", "ARGLINB"}  # no curvature along some direction
+PLATEAU = {"HS57"}  # the reference lies at x[1] = 187247, where f still falls, by 1e-162000
 # 1e-4 away f is larger by many orders of magnitude, or a constraint that is not active lies closer than that
 TOO_FAR = {"POWELLBSLS", "MEYER3", "HS116"}
 NORMAL = [k for k in CASES if k not in SLOW]
@@ -56,8 +53,8 @@ def hold_reference(case: Case) -> None:
             found.append(certify(case.problem, x, multipliers=(case.lam, case.z)))
             found.append(certify(case.problem, start))
         for c in found:
-            assert c.certified == (case.name not in UNDECIDED), str(c)
-            assert c.doubts == (("flat",) if case.name in UNDECIDED else ())
+            assert c.certified == (case.name not in PLATEAU), str(c)
+            assert c.doubts == (("plateau",) if case.name in PLATEAU else ())
             assert c.kind == ("degenerate" if case.name in FLAT else "minimum")
             assert np.all(np.clip(x, case.lower, case.upper) == x)
             assert c.independent == case.reference["licq"]
@@ -210,17 +207,112 @@ TURNED = np.linalg.qr(np.random.default_rng(0).normal(size=(20, 20)))[0]
 @pytest.mark.parametrize(
     ("f", "x", "given"),
     [
-        (lambda x: np.sin(x[0]) + 0 * x[1], [-np.pi / 2, 3.0], {}),  # a minimum, but who knows
         (lambda x: ((TURNED @ x) ** 4).sum() - 1.1 * (TURNED @ x)[0] ** 4, np.zeros(20), {}),  # lower along TURNED[0]
-        (lambda x: x[0] * x[1], [0.0, 0.0], {"bounds": [(0, None)] * 2}),
         (np.floor, 0.5, {}),
+        (lambda x: 1 + x[1] ** 2 - x[1] ** 3 - x[0] ** 30, [0.0, 0.0], {}),
+        (lambda x: 1 + x[1], [0.0, 0.0], {"subject_to": (lambda x: 1 + x[1] + x[0] ** 30, 1, None)}),
     ],
 )
-def test_flat_directions_are_no_minima_unless_convex(f: object, x: object, given: dict) -> None:
+def test_flat_directions_prove_nothing(f: object, x: object, given: dict) -> None:
     c = certify_optimum(f, x, **given)  # type: ignore[arg-type]
     assert not c.certified
     assert (c.kind, c.doubts) == ("degenerate", ("flat",))
     assert "flat direction" in str(c)
+
+
+circle = lambda x: (x @ x - 1) ** 2
+
+VALLEYS = {
+    "a line": (lambda x: np.sin(x[0]) + 0 * x[1], [-np.pi / 2, 3.0], {}),
+    "a circle": (lambda x: circle(x) * np.cos(x[0]), [0.6, 0.8], {}),
+    "a sphere": (lambda x: circle(x) * (2 + np.sin(x[0])) + 3, [0.48, 0.6, 0.64], {}),
+    "on a constraint": (lambda x: x[2] - circle(x[:2]) ** 2, [0.6, 0.8, 0.0], {"subject_to": (circle_row := (
+        lambda x: x[2] - 2 * circle(x[:2]), 0, None))}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VALLEYS)
+def test_valleys_of_minima(name: str) -> None:
+    f, x, given = VALLEYS[name]
+    c = certify_optimum(f, x, **given)
+    assert (c.certified, c.kind, c.scope) == (True, "degenerate", "local"), str(c)
+    assert "valley" in str(c)
+
+
+@pytest.mark.parametrize("tilt", [1e-15, 1e-25, 1e-40])
+def test_valleys_that_are_not_level(tilt: float) -> None:
+    """A circle with a slope along it that doubles cannot see: one minimum, at (-1, 0) but for half the tilt."""
+    f = lambda x: circle(x) + tilt * x[0]
+    assert certify_optimum(f, [-1.0, 0.0]).certified
+    for x in ([0.6, 0.8], [0.0, 1.0], [1.0, 0.0]):
+        assert not certify_optimum(f, x).certified
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: np.sin(x[0]) + np.exp(-x[1]), [-np.pi / 2, 1000.0]),
+        (lambda x: np.sin(x[0]) + 1 / x[1], [-np.pi / 2, 1e200]),
+        (lambda x: np.sin(x[0]) - np.tanh(x[1]), [-np.pi / 2, 50.0]),
+        (lambda x: 1 + x[0] ** 2 - x[0] ** 3 + 1e-30 * x[1] ** 3, [0.0, 1e-62]),
+        (lambda x: 1 + x[0] ** 2 - x[0] ** 3 + 1e-58 * x[1] ** 3, [0.0, 1e-62]),
+    ],
+)
+def test_plateaus(f: Any, x: list[float]) -> None:
+    c = certify_optimum(f, x)
+    assert not c.certified
+    assert c.doubts in (("plateau",), ("distance",)), str(c)
+    assert c.doubts == ("distance",) or "still falls" in str(c)
+
+
+HIGHER = {  # minima of higher order, not convex
+    "4": lambda x: x[0] ** 4 + x[1] ** 2 - x[1] ** 3,
+    "6": lambda x: (x[1] - x[0] ** 3) ** 2 * (1 - x[0]) + x[0] ** 6,
+    "6, Peano": lambda x: (x[1] - x[0] ** 2) * (x[1] - 2 * x[0] ** 2) + x[0] ** 4 / 4 + x[0] ** 6,
+}
+
+
+@pytest.mark.parametrize("name", HIGHER)
+def test_minima_of_higher_order(name: str) -> None:
+    f, order = HIGHER[name], int(name[0])
+    p = problem(f, [0.0, 0.0])
+    c = certify(p, [0.0, 0.0])
+    assert (c.certified, c.kind) == (True, "degenerate"), str(c)
+    assert "on both sides" in str(c)
+    assert not certify(p, [1e-4, 0.0]).certified
+    for turned in (lambda x: f(x) - 1.01 * x[0] ** order, lambda x: f(x) - x[0] ** (order - 1)):
+        assert not certify_optimum(turned, [0.0, 0.0]).certified
+
+
+def test_curvature_that_doubles_lose() -> None:
+    """A Hessian of condition 1e16; the minimum by mpmath: each residual is -arcsin(1e-3)."""
+    A = np.vander(np.linspace(0, 1, 11), increasing=True)
+    f = lambda x: (1.001 - np.cos(A @ x) + 1e-3 * (A @ x)).sum()
+    with mpmath.workdps(60):
+        right = mpmath.matrix([-mpmath.asin(mpmath.mpf(1e-3))] * 11)
+        truth = np.array([float(v) for v in mpmath.lu_solve(mpmath.matrix(A.tolist()), right)])
+    p = problem(f, np.zeros(11))
+    x, _ = polish(p, truth + 1e-4)
+    assert np.abs(x - truth).max() < 1e-15
+    c = certify(p, x)
+    assert (c.certified, c.kind, c.inertia) == (True, "minimum", (11, 0, 0)), str(c)
+
+
+def test_polish_reaches_zeros_of_higher_order() -> None:
+    """Newton's method alone stops at 1e-4: there f is 1e-16 above."""
+    f = lambda x: (x[0] - x[1]) ** 2 + (x[1] - 1) ** 4 + np.sin(x[2]) ** 2 * (1 + x[0])
+    x, _ = polish(problem(f, [1.1, 1.1, 0.1]), np.array([1.001, 1.001, 0.0]))
+    assert np.abs(x - [1, 1, 0]).max() < 1e-15
+    c = certify_optimum(f, x)
+    assert c.certified
+
+
+def test_at_a_lower_bound() -> None:
+    squares = lambda x: (x[0] * x[1] - 1) ** 2 + (x[0] - x[2]) ** 4 + (x[2] - 1) ** 6
+    c = certify_optimum(squares, [1.0, 1.0, 1.0])
+    assert (c.certified, c.kind, c.scope) == (True, "degenerate", "global"), str(c)
+    assert "lower bound" in str(c)
+    assert not certify_optimum(lambda x: squares(x) + 1e-10 * x[2], [1.0, 1.0, 1.0]).certified
 
 
 def test_a_maximum_of_fourth_order() -> None:
@@ -351,6 +443,57 @@ def test_weakly_active_constraints() -> None:
     assert half.verdict is Verdict.REFUTED
 
 
+def test_many_weakly_active_constraints() -> None:
+    """Copositive forms of twelve and ten variables on x >= 0; the truth by their making."""
+    n, rng = 12, np.random.default_rng(0)
+    M = rng.uniform(0, 1, (n, n))
+    mixed = M + M.T + 0.1 * np.eye(n)  # no entry is negative, six eigenvalues are
+    up = certify_optimum(lambda x: x @ mixed @ x - (x**3).sum(), np.zeros(n), bounds=[(0, None)] * n)
+    assert (up.certified, up.kind, up.inertia[2]) == (True, "minimum", 6)
+    horn = np.array([[1, -1, 1, 1, -1], [-1, 1, -1, 1, 1], [1, -1, 1, -1, 1], [1, 1, -1, 1, -1], [-1, 1, 1, -1, 1]])
+    both, cube = np.kron(np.eye(2), horn), [(0, None)] * 10  # 0 along (1, 1, 0, 0, 0)
+    at = certify_optimum(lambda x: x @ both @ x - (x**3).sum(), np.zeros(10), bounds=cube)
+    assert not at.certified
+    down = certify_optimum(lambda x: x @ (both - 0.01 * np.eye(10)) @ x, np.zeros(10), bounds=cube)
+    assert down.verdict is Verdict.REFUTED
+
+
+def test_copositive_forms_against_their_faces() -> None:
+    rng, seen = np.random.default_rng(1), set()
+    for _ in range(100):
+        n = int(rng.integers(2, 7))
+        A = rng.normal(size=(n, n))
+        S, truth = A + A.T + rng.uniform(0, 4) * np.eye(n), 1
+        for face in (list(f) for k in range(1, n + 1) for f in itertools.combinations(range(n), k)):
+            values, vectors = np.linalg.eigh(S[np.ix_(face, face)])
+            inside = ((vectors > 0).all(axis=0)) | ((vectors < 0).all(axis=0))
+            truth = -1 if (values[inside] < 0).any() else truth
+        found, u = copositive(S)
+        assert found == truth
+        assert found == 1 or (u is not None and (u >= 0).all() and u @ S @ u < 0)
+        seen.add(found)
+    assert seen == {1, -1}
+
+
+def test_multipliers_to_choose_from() -> None:
+    """min y above two curves: any multipliers of sum 1; some of them show a minimum, where there is one."""
+    above = lambda *curves: {"subject_to": (lambda x: np.array([x[-1] - c(x) for c in curves]), 0, None)}
+    last = lambda x: x[-1]
+    c = certify_optimum(last, [0.0, 0.0], **above(lambda x: x[0] ** 2, lambda x: -(x[0] ** 2)))
+    assert (c.certified, c.kind, c.independent) == (True, "minimum", False), str(c)
+    assert c.constraints == pytest.approx([-1, 0], abs=0.5)
+    saddles = above(lambda x: x[0] ** 2 - x[1] ** 2 / 2, lambda x: x[1] ** 2 - x[0] ** 2 / 2)
+    assert certify_optimum(last, np.zeros(3), **saddles).certified
+    for curves in (
+        (lambda x: -(x[0] ** 2), lambda x: -2 * x[0] ** 2),
+        (lambda x: -(x[0] ** 3), lambda x: -(x[0] ** 2)),
+        (lambda x: -(x[0] ** 4), lambda x: -(x[0] ** 2)),
+    ):
+        assert not certify_optimum(last, [0.0, 0.0], **above(*curves)).certified
+    sharper = above(lambda x: x[0] ** 2 - 1.5 * x[1] ** 2, lambda x: x[1] ** 2 - 1.5 * x[0] ** 2)
+    assert not certify_optimum(last, np.zeros(3), **sharper).certified
+
+
 def test_kinks() -> None:
     here = certify_optimum(abs, 0.0)
     assert (here.certified, here.kind) == (True, "kink_minimum")
@@ -392,6 +535,42 @@ def test_kinks_at_bounds() -> None:
     corner = [(0, None)] * 2
     assert certify_optimum(lambda x: np.abs(x[0] - x[1]) + x[0], [0.0, 0.0], bounds=corner).certified
     assert not certify_optimum(lambda x: np.abs(x[0] - x[1]) - x[0], [0.0, 0.0], bounds=corner).certified
+
+
+one, disk = (lambda x: x[0] + x[1], 1, 1), (lambda x: x @ x, None, 2)
+diamond = (lambda x: np.abs(x).sum(), None, 1)
+CONSTRAINED_KINKS = [  # f, a minimum, no minimum, the constraint
+    (lambda x: np.abs(x).sum() + x[0] / 2, [0.0, 1.0], [1.0, 0.0], one),
+    (lambda x: np.abs(x).sum() + x[0] / 2, [0.0, 1.0], [0.0, 1.1], (one[0], 1, None)),
+    (lambda x: np.maximum(x[0], x[1]), [-1.0, -1.0], [1.0, 1.0], disk),
+    (lambda x: -x[0] - x[1] / 2, [1.0, 0.0], [0.0, 1.0], diamond),
+    (lambda x: x[0], [0.0, 0.0], [1.0, 1.0], (lambda x: x[0] - np.abs(x[1]), 0, None)),
+]
+
+
+@pytest.mark.parametrize("case", CONSTRAINED_KINKS)
+def test_kinks_under_constraints(case: tuple) -> None:
+    f, x, other, row = case
+    good = certify_optimum(f, x, subject_to=row)
+    assert (good.certified, good.kind, good.scope) == (True, "kink_minimum", "global"), str(good)
+    assert not certify_optimum(f, other, subject_to=row).certified
+    for tilt in ([3.1, 0.0], [0.0, 3.1], [-3.1, 0.0], [0.0, -3.1]):  # most of these fall along the constraint
+        c = certify_optimum(lambda x, tilt=tilt: f(x) + x @ np.array(tilt), x, subject_to=row)
+        # the truth: the best of a fine grid around x
+        grid = np.array(x) + np.stack(np.meshgrid(*[np.linspace(-1e-3, 1e-3, 41)] * 2), -1).reshape(-1, 2)
+        values = np.array([row[0](g) for g in grid])
+        low, high = (-np.inf if row[1] is None else row[1]), (np.inf if row[2] is None else row[2])
+        inside = grid[(values >= low - 1e-12) & (values <= high + 1e-12)]
+        best = min(f(g) + g @ np.array(tilt) for g in inside)
+        assert c.certified == bool(best >= f(np.array(x)) + np.array(x) @ np.array(tilt) - 1e-12), str(c)
+
+
+def test_kinks_that_bend_downwards() -> None:
+    row = (lambda x: x[0] + x[1], 0, 0)
+    for f in (lambda x: -np.abs(x[0]), lambda x: np.abs(x[0]) - 2 * np.abs(x[1]), lambda x: np.minimum(x[0], x[1])):
+        assert not certify_optimum(f, [0.0, 0.0], subject_to=row).certified
+    bent = (lambda x: x[0] + np.abs(x[1]), 0, None)  # the outside of a wedge
+    assert not certify_optimum(lambda x: x[0] + x[1] / 2, [0.0, 0.0], subject_to=bent).certified
 
 
 def test_jumps() -> None:
@@ -478,12 +657,15 @@ def test_bad_input() -> None:
             certify(p, x)
     with pytest.raises(DomainError, match="tol"):
         certify(p, [0.0, 0.0], tol=0.0)
+    with pytest.raises(DomainError, match=r"tol=2\.0;"):
+        certify(p, [0.0, 0.0], tol=np.float64(2))
     with pytest.raises(ShapeError, match="multipliers"):
         certify(p, [0.0, 0.0], multipliers=[1.0])
     with pytest.raises(DomainError, match="NaN"):
         certify(p, [0.0, 0.0], multipliers=([], [np.nan, 0.0]))
-    with pytest.raises(cauchy.CauchyError, match="already"):
-        certify_optimum(p, [0.0, 0.0], bounds=[(0, 1), (0, 1)])
+    for front in (certify_optimum, cauchy.prove_optimum):
+        with pytest.raises(ShapeError, match="its own"):
+            front(p, [0.0, 0.0], bounds=[(0, 1), (0, 1)])
 
 
 def test_derivatives_by_hand() -> None:
@@ -510,6 +692,17 @@ def test_convex_problems_have_global_minima() -> None:
     assert certify_optimum(lambda x: x @ x, [0.5, 0.5], subject_to=line, globally=True).scope == "global"
     circle = (lambda x: x @ x, 1, 1)
     assert certify_optimum(lambda x: x[0], [-1.0, 0.0], subject_to=circle, globally=True).scope == "local"
+
+
+@pytest.mark.parametrize(
+    "f",
+    [lambda x: np.inf * x**2, lambda x: x**2 + np.inf, lambda x: (x - np.inf) ** 2, lambda x: np.nan * x],
+)
+def test_constants_that_are_not_finite_prove_nothing(f: Any) -> None:
+    for x in (np.zeros(()), 1.0):
+        assert cauchy.convexity(f, x).verdict is Verdict.UNDECIDED
+        assert not certify_optimum(f, x).certified
+    assert cauchy.convexity(lambda x: np.maximum(x**2, -np.inf), 1.0).verdict is Verdict.PROVED
 
 
 def test_huge_values_are_finite() -> None:
@@ -570,4 +763,4 @@ def test_bad_input_of_proofs(x: object) -> None:
 def test_proof_on_a_quadrant_says_nothing_false() -> None:
     c = cauchy.prove_optimum(lambda x: x[0] * x[1], [0, 0], bounds=[(0, None)] * 2)
     assert "curvature is negative" not in str(c)
-    assert c.doubts == ("flat",)
+    assert (c.certified, c.scope) == (True, "global")  # the product is nowhere negative

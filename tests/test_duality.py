@@ -18,7 +18,8 @@ from cauchy.errors import DomainError, ShapeError
 from cauchy.graph import INPUT, Node
 from cauchy.optimize.convexity import convexity
 from cauchy.optimize.convexity.analysis import Analysis, semidefinite
-from cauchy.optimize.convexity.composition import AFFINE, ATOMS, CONCAVE, CONVEX, RULES, variable
+from cauchy.optimize.convexity.composition import ATOMS, RULES
+from cauchy.optimize.convexity.facts import AFFINE, CONCAVE, CONVEX, variable
 from cauchy.optimize.duality import dual
 from cauchy.optimize.duality.everywhere import least
 from cauchy.optimize.duality.slater import slater

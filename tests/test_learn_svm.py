@@ -339,6 +339,21 @@ def test_random_rational_problems(X, data):
     assert math.isclose(near.objective, float(found.objective) * float(scale) ** 2, rel_tol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("X", "y", "line"),
+    [
+        ([[-3, 6], [0, 5], [-5, 0]], [-1, -1, 1], (-0.1, -0.3, 0.5)),
+        ([[2, 1], [2, 0], [2, 1], [0, 1]], [1, -1, 1, 1], (0, 2, -1)),
+        ([[-3, 1], [-1, -1], [6, -1], [-1, -1], [-1, 1]], [1, -1, -1, -1, 1], (0, 1, 0)),
+        ([[2, 1], [-5, 0], [-3, -1], [-4, 2], [-4, 2]], [1, -1, -1, 1, 1], (0.4, 0.8, 1)),
+    ],
+)
+def test_points_that_touch_and_hold_nothing_and_points_twice(X, y, line):
+    found = maximum_margin(np.array(X, float), y)
+    assert found.verdict is Verdict.PROVED
+    np.testing.assert_allclose([*found.w, found.b], line, atol=1e-12)
+
+
 def test_the_compiled_solver_on_random_problems(monkeypatch):
     monkeypatch.setattr(margin_module, "OFTEN", 0)
     rng = np.random.default_rng(4)
@@ -544,20 +559,24 @@ def test_margins_of_what_is_no_data(X, exact):
 
 
 @pytest.mark.parametrize(("lang", "classes", "machine"), [("en", 2, SVC()), ("zh", 3, SVC()), ("zh", 2, LinearSVC())])
-def test_pictures_have_every_character(lang, classes, machine, monkeypatch, tmp_path):
+def test_pictures_have_every_character(lang, classes, machine, tmp_path):
     from cauchy import figure
 
-    monkeypatch.setenv("CAUCHY_LANG", lang)
     X = np.random.default_rng(0).normal(size=(40, 2))
     y = np.digitize(X[:, 0], [0.0] if classes == 2 else [-0.5, 0.5])
     fit = machine.fit(X, y)
-    for made in (fit.plot(), fit.plot(X, y)):  # a missing glyph is a warning, and warnings are errors here
+    for made in (
+        fit.plot(lang=lang),
+        fit.plot(X, y, lang=lang),
+    ):  # a missing glyph is a warning, and warnings are errors here
         assert figure.save(made, tmp_path / "a.png").stat().st_size > 5000
+        assert {"en": "class 1", "zh": "类别 1"}[lang] in [t.get_text() for t in made.axes[0].get_legend().get_texts()]
     with pytest.raises(ShapeError):
         fit.plot(X[:, :1], y)
     with pytest.raises(DomainError, match="both"):
         fit.plot(X)
-    assert LinearSVC().fit(np.column_stack([X, X[:, 0]]), y).plot() is not None  # its history
+    history = LinearSVC().fit(np.column_stack([X, X[:, 0]]), y).plot(lang=lang)
+    assert history.axes[-1].get_xlabel() == {"en": "iteration", "zh": "迭代次数"}[lang]
 
 
 @pytest.mark.parametrize("machine", [SVC(), SVC(kernel="linear"), SVC(kernel="precomputed"), LinearSVC()])

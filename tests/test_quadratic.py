@@ -15,10 +15,10 @@ import scipy.sparse as sp
 from cauchy import Verdict
 from cauchy.errors import CauchyError, DomainError, ShapeError
 from cauchy.optimize import rational
-from cauchy.optimize.quadratic import engines, often, quadratic
+from cauchy.optimize.quadratic import engines, often, quadratic, witness
 from cauchy.optimize.quadratic.exact import exact_point
 from cauchy.optimize.quadratic.gap import certificate
-from cauchy.optimize.quadratic.program import Program, curvature
+from cauchy.optimize.quadratic.program import Program, curvature, rescaled
 
 DATA = Path(__file__).parent / "data" / "optimization"
 GIVEN = json.loads((DATA / "maros_meszaros.json").read_text())
@@ -137,15 +137,11 @@ def random_program(rng, shape=None):
     return P, q, A, l, u, lower, upper
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_random_programs(seed):
-    rng = np.random.default_rng(seed)
-    P, q, A, l, u, lower, upper = random_program(rng)
-    as_given = (
-        (sp.csr_matrix(P), q, sp.csr_matrix(A), l, u, lower, upper) if seed % 2 else (P, q, A, l, u, lower, upper)
-    )
-    best = quadratic(*as_given)
-    if best.how == "unbounded":
+def check(data, best, rng):
+    """Optimal with a small gap and no lower feasible point nearby, or unbounded along a ray; in extended precision."""
+    P, q, A, l, u, lower, upper = data
+    if best.how == "unbounded" or (best.how == "uncertified" and best.witness.exactly):
+        assert best.witness.exact == (best.how == "unbounded")  # rounded equations may have no solution
         verify_ray(P, q, A, l, u, lower, upper, best.witness)
         return
     assert best.how == "optimal"
@@ -158,11 +154,58 @@ def test_random_programs(seed):
             assert x @ P @ x / 2 + q @ x >= best.certificate.dual_objective - 1e-6 * max(1.0, abs(best.fun))
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_random_programs(seed):
+    rng = np.random.default_rng(seed)
+    data = P, q, A, *sides = random_program(rng)
+    check(data, quadratic(sp.csr_matrix(P), q, sp.csr_matrix(A), *sides) if seed % 2 else quadratic(*data), rng)
+
+
+def test_what_fails_as_given_is_solved_in_other_units():
+    """The diagonal of P reaches from 1e-5 to 1e8: both interior points stop early, in units of size 1 neither does."""
+    rng = np.random.default_rng(402)
+    data = random_program(rng)
+    program = Program(*data, 0.0)
+    for name in ("piqp", "clarabel"):
+        answer = engines.ENGINES[name](program, engines.Reduced(program), 1e-9)
+        assert not certificate(program, answer.x, answer.y, 1e-9).certified
+    for given in (data, (sp.csc_matrix(data[0]), data[1], sp.csc_matrix(data[2]), *data[3:])):
+        best = quadratic(*given)
+        assert best.how == "optimal"
+        check(data, best, rng)
+
+
+def test_units_are_powers_of_two():
+    P, q, A, *sides = random_program(np.random.default_rng(402))
+    for given in (P, A), (sp.csc_matrix(P), sp.csc_matrix(A)), (None, A), (P, None):
+        rows = sides if given[1] is not None else [None, None, *sides[2:]]
+        scaled, units = rescaled(Program(given[0], q, given[1], *rows, 0.0))
+        assert (np.frexp(units)[0] == 0.5).all()
+        full = lambda M: M if isinstance(M, np.ndarray) else M.toarray()
+        if given[0] is not None:
+            assert (full(scaled.P) == P * units * units[:, None]).all()
+            diagonal = full(scaled.P).diagonal()
+            assert (np.minimum(diagonal, 1 / diagonal) > 0.499).all()
+        if given[1] is not None:
+            assert (full(scaled.A) == A * units).all()
+        assert (scaled.low[scaled.m :] * units == sides[2]).all()
+        assert (scaled.q == q * units).all()
+    assert rescaled(Program(np.eye(3), q[:3], None, None, None, None, None, 0.0)) is None
+    far = Program(np.diag([1.0, 1e-250]), np.ones(2), None, None, None, None, None, 0.0)
+    assert rescaled(far) is None  # q would be 1e125
+    assert quadratic(far.P, far.q).how in ("uncertified", "unbounded")
+
+
 @pytest.mark.sweep
 def test_many_random_programs():
     for seed in range(100, 1500):
-        P, q, A, l, u, lower, upper = random_program(np.random.default_rng(seed))
-        assert quadratic(P, q, A, l, u, lower, upper).how in ("optimal", "unbounded"), seed
+        rng = np.random.default_rng(seed)
+        data = random_program(rng)
+        best = quadratic(*data)
+        if best.how == "uncertified" and not best.witness.exactly:
+            assert "seen to fall" in best.text("en"), seed
+            continue
+        check(data, best, rng)
 
 
 def test_certificates_refuse_what_is_not_optimal():
@@ -254,17 +297,19 @@ def test_native_takes_over_and_leaves_what_it_cannot(monkeypatch):
 
 
 def verify_ray(P, q, A, l, u, lower, upper, seen):
-    d = seen.direction
-    assert q @ d < 0
-    size = np.abs(d).max() * 1e-9
-    assert np.abs(P @ d).max(initial=0) <= size * max(1, abs(P).max(initial=0))
-    for along, low, high in ((A @ d, l, u), (d, lower, upper)):
-        room = size * max(1.0, abs(A).max(initial=0))
-        assert (along[np.isfinite(high)] <= room).all()
-        assert (along[np.isfinite(low)] >= -room).all()
-    x = seen.point
-    assert (A @ x >= l - 1e-7 * (1 + abs(np.where(np.isfinite(l), l, 0)))).all()
-    assert (A @ x <= u + 1e-7 * (1 + abs(np.where(np.isfinite(u), u, 0)))).all()
+    """Exactly: P d = 0, q'd < 0, no side is reached along d; and, where it is said, the point is feasible."""
+    exact = lambda M: [[Fraction(v) for v in row] for row in np.asarray(M, float).tolist()]
+    times = lambda M, v: [sum((a * b for a, b in zip(row, v, strict=True) if a), Fraction(0)) for row in M]
+    d = seen.exactly["direction"]
+    assert sum(Fraction(a) * b for a, b in zip(np.asarray(q, float).tolist(), d, strict=True)) < 0
+    assert not any(times(exact(P), d))
+    for along, low, high in ((times(exact(A), d), l, u), (d, lower, upper)):
+        assert all(a <= 0 or h == INF for a, h in zip(along, high, strict=True))
+        assert all(a >= 0 or b == -INF for a, b in zip(along, low, strict=True))
+    if seen.exact:
+        x = seen.exactly["point"]
+        for w, low, high in ((times(exact(A), x), l, u), (x, lower, upper)):
+            assert all(b <= v <= h for v, b, h in zip(w, low, high, strict=True))
 
 
 INFEASIBLE = {
@@ -283,22 +328,81 @@ def test_infeasible(name):
     best = quadratic(P, np.array(q, float), np.array(A, float), l, u, lower, upper)
     assert (best.how, best.verdict, best.fun) == ("infeasible", Verdict.REFUTED, INF)
     assert np.isnan(best.x).all()
-    y = [Fraction(v).limit_denominator(10**6) for v in best.witness.y]
+    y = best.witness.exactly["y"]
     rows = [[Fraction(v) for v in row] for row in np.array(A, float).tolist()]
     c = [sum(v * row[j] for v, row in zip(y, rows, strict=True)) for j in range(len(q))]
     most = sum(v * Fraction(u[i] if v > 0 else l[i]) for i, v in enumerate(y) if v)
-    least = sum(v * Fraction((lower if v > 0 else upper)[j]) for j, v in enumerate(c) if abs(v) > Fraction(1, 10**9))
+    least = sum(v * Fraction((lower if v > 0 else upper)[j]) for j, v in enumerate(c) if v)  # (None: c must be 0)
     assert least > most
 
 
-def test_a_large_infeasible_program_is_verified_in_floats():
+def test_a_large_infeasible_program_is_verified_in_floats(monkeypatch):
+    """With a box a bound of the rounding is a proof; without one there is none beyond some distance."""
     rng = np.random.default_rng(0)
     A = rng.standard_normal((300, 200))
     A = np.vstack([A, -A.sum(axis=0)])
-    best = quadratic(np.eye(200), np.ones(200), A, l=np.append(np.ones(300), -299.0))
-    assert best.how == "infeasible"
-    assert not best.witness.exact
-    assert best.witness.radius > 1e9
+    l = np.append(np.ones(300), -299.0)
+    monkeypatch.setattr(witness, "EXACT_WORK", 1000)
+    best = quadratic(np.eye(200), np.ones(200), A, l=l, lower=-1e6, upper=1e6)
+    assert (best.how, best.verdict) == ("infeasible", Verdict.UNDECIDED)
+    y = best.witness.y
+    c, most = y.astype(np.longdouble) @ A, y @ l
+    assert (y <= 0).all()
+    assert -1e6 * abs(c).sum() > most
+    far = quadratic(np.eye(200), np.ones(200), A, l=l)
+    assert (far.how, far.success) == ("uncertified", False)
+    assert far.witness.radius > 1e9
+    assert "not decided" in far.text("en")
+
+
+E = Fraction(2) ** -20
+FAR_AWAY = {  # bounded, with an optimum far away: (program, its value)
+    **{
+        f"P 1e{k}, 1e-{k}": ((np.diag([10.0**k, 10.0**-k]), [1.0, 1.0]), -(Fraction(10**k) + Fraction(1, 10**k)) / 2)
+        for k in (6, 9, 12, 20)
+    },
+    **{f"P 1e-{k}": ((np.array([[10.0**-k]]), [1.0]), Fraction(-(10**k), 2)) for k in (3, 12, 20, 30)},
+    **{f"A 1e-{k}": ((None, [-1.0], [[10.0**-k]], None, [1.0]), -(10**k)) for k in (3, 9, 12, 20)},
+    **{f"lower 1e-{k}": ((None, [1.0], [[10.0**-k]], [1.0]), 10**k) for k in (9, 12, 20)},
+    "P and A": ((np.diag([1.0, 0]), [0.0, -1], [[1, 1e-12]], None, [1.0]), -Fraction(10**24, 2) - 10**12),
+    "two rows": ((None, [0.0, 1], [[1, 1e-12], [-1, 0]], [1.0, 0]), 10**12),
+    "equations": ((None, [1.0, 1], [[1e-12, 1], [1e-12, -1]], [1, 0], [1, 0]), Fraction(10**12 + 1, 2)),
+    "nearly singular": ((np.array([[1, 1], [1, 1 + float(E)]]), [1.0, -1]), -(4 + E) / (2 * E)),
+    "nearly parallel": ((None, [-1.0, -1], [[1, -1], [-1, 1 + float(E)]], None, [1.0, 1]), -(4 / E + 1)),
+}
+
+
+@pytest.mark.parametrize("name", FAR_AWAY)
+def test_an_optimum_far_away_is_not_infinite(name):
+    program, value = FAR_AWAY[name]
+    best = quadratic(*program)
+    assert best.how == "optimal"
+    assert abs(Fraction(best.fun) - value) <= abs(value) / 10**8
+
+
+@pytest.mark.parametrize("k", [30, 40, 50])
+def test_what_floats_cannot_tell_from_unbounded_is_not_called_so(k):
+    tiny = 2.0**-k
+    P = np.array([[1, 1], [1, 1 + tiny]])
+    rows = [[1, -1], [-1, 1 + tiny]]
+    wide = [1, -1, *[0.0] * 38]  # too large for a proof
+    for given in ((P, [1.0, -1]), (None, [-1.0, -1], rows, None, [1.0, 1]), (np.pad(P, (0, 38)), wide)):
+        best = quadratic(*given)
+        assert best.how in ("optimal", "uncertified")
+        assert best.verdict is Verdict.UNDECIDED
+        if best.how == "uncertified":
+            assert "not decided" in best.text("en")
+            assert "未定" in best.text("zh")
+    x = np.array([0.0, 1 / tiny])  # x1 + tiny x2 >= 1, x1 <= 0
+    assert [x[0] + tiny * x[1], x[0]] == [1, 0]
+    assert quadratic(np.eye(2) * tiny**2, [0.0, 0], [[1, tiny], [1, 0]], [1, -INF], [INF, 0]).how != "infeasible"
+
+
+def test_rows_that_cannot_hold_exactly_are_said_to_be_open():
+    """2x = 0.1 + 0.2 and 2x = 0.3 differ in the last digit; along y nothing holds f."""
+    best = quadratic(None, [0.0, -1], [[2, 0], [2, 0]], [0.1 + 0.2, 0.3], [0.1 + 0.2, 0.3])
+    assert best.how in ("uncertified", "infeasible")
+    assert best.how == "infeasible" or best.witness.exactly["direction"] == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -349,6 +453,13 @@ def test_large_matrices_are_tested_sparsely():
 
 
 def test_positive_semidefinite_up_to_rounding_is_convex():
+    """As no zero of the exact spectrum survives rounding; the report says where it did not."""
+    P = np.array([[1, 1 + 2.0**-52], [1 + 2.0**-52, 1]])
+    best = quadratic(P, [1.0, 1.0])
+    assert best.success
+    assert best.prove().verdict is Verdict.UNDECIDED
+    assert "up to its own rounding" in best.text("en")
+    assert "up to its own rounding" not in quadratic(np.ones((2, 2)), [1.0, 1.0]).text("en")
     B = np.random.default_rng(0).standard_normal((5, 40))
     assert quadratic(B.T @ B, np.zeros(40), lower=-1.0, upper=1.0).success
     assert quadratic(np.array([[1, 1.0], [1, 1]]), [1.0, 1.0]).success
@@ -415,10 +526,19 @@ def test_linear_programs():
 
 
 def test_reports_read_well():
-    best = margin().prove()
+    best = margin()
     text = best.text("en")
-    assert "optimal: f = 0.888888888889" in text
+    assert "optimal: f = 0.888888888" in text
     assert "duality gap" in text
+    assert "multipliers: rows [-0.888888889 -0.444444444 -0.444444444], bounds [0. 0. 0.]" in text
+    assert text.count("relative to its terms)") == 5
+    proved = best.prove()
+    lines = str(proved.text("en")).splitlines()
+    assert lines[0].startswith("proved: the optimum is f = 8/9, exactly")
+    assert "x = [2/3 2/3 -1]" in lines[1]
+    assert "rows [-8/9 -4/9 -4/9], bounds [0 0 0]" in lines[2]
+    assert "已证明：最优值精确等于 f = 8/9" in proved.text("zh")
+    assert "乘子：行 [-8/9 -4/9 -4/9]" in proved.text("zh")
     assert "最优" in best.text("zh")
     assert "<pre>" in best._repr_html_()
     with pytest.raises(TypeError, match="not a truth value"):
@@ -460,11 +580,22 @@ def test_bad_data(name):
 
 
 @pytest.mark.parametrize(
-    ("options", "match"),
-    [({"r": np.nan}, "finite"), ({"solver": "x"}, "wanted one of"), ({"tolerance": 2}, "between 0 and 1")],
+    ("options", "kind", "match"),
+    [
+        ({"r": np.nan}, DomainError, "finite"),
+        ({"r": [1.0]}, ShapeError, "wanted a number"),
+        ({"r": np.float64(np.inf)}, DomainError, r"r = inf;"),
+        ({"solver": "x"}, DomainError, "wanted one of"),
+        ({"solver": ["piqp"]}, DomainError, "wanted one of"),
+        ({"tolerance": 2}, DomainError, "between 0 and 1"),
+        ({"tolerance": np.float64(2)}, DomainError, r"got 2\.0"),
+        ({"tolerance": np.nan}, DomainError, "got nan"),
+        ({"tolerance": "1e-9"}, ShapeError, "real numbers"),
+        ({"tolerance": None}, ShapeError, "real numbers"),
+    ],
 )
-def test_bad_options(options, match):
-    with pytest.raises(DomainError, match=match):
+def test_bad_options(options, kind, match):
+    with pytest.raises(kind, match=match):
         quadratic(I2, [1.0, 1.0], **options)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import CauchyError, DomainError
 from .certificate import Certificate, History
+from .wording import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,10 +73,10 @@ class Estimator(BaseEstimator):
     history_: History
     n_features_in_: int
 
-    def plot(self) -> Figure:
+    def plot(self, *, lang: str | None = None) -> Figure:
         """A picture of the fit: by default of its history."""
         check_is_fitted(self)
-        return self.history_.plot()
+        return self.history_.plot(lang=lang)
 
     def save(self, path: str | Path) -> Path:
         """Write the estimator to one file, without pickle: parameters, fitted attributes, certificate and history.
@@ -106,9 +107,9 @@ def number(
         wanted += f" and <= {high}"
     kinds = (int, np.integer) if kind == "integer" else (int, float, np.integer, np.floating)
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, kinds) or not low <= value <= high:
-        raise DomainError(f"{type(owner).__name__}: {name} must be {wanted}, got {value!r}")
+        raise DomainError(f"{type(owner).__name__}: {name} must be {wanted}, got {shown(value)}")
     if open and value == low:
-        raise DomainError(f"{type(owner).__name__}: {name} must be {wanted}, got {value!r}")
+        raise DomainError(f"{type(owner).__name__}: {name} must be {wanted}, got {shown(value)}")
     return value
 
 
@@ -117,7 +118,7 @@ def one_of(owner: object, name: str, *allowed: Any) -> Any:
     value = getattr(owner, name)
     if not any(value is a or (type(value) is type(a) and value == a) for a in allowed):
         raise DomainError(
-            f"{type(owner).__name__}: {name} must be one of {', '.join(map(repr, allowed))}, got {value!r}"
+            f"{type(owner).__name__}: {name} must be one of {', '.join(map(repr, allowed))}, got {shown(value)}"
         )
     return value
 
@@ -126,11 +127,17 @@ def data(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *, reset: b
     """scikit-learn's `validate_data` with float64 as the default dtype; its ValueErrors come as `DomainError`."""
     options.setdefault("dtype", np.float64)
     try:
-        return validate_data(estimator, X=X, y=y, reset=reset, **options)
+        found = validate_data(estimator, X=X, y=y, reset=reset, **options)
     except CauchyError:
         raise
     except ValueError as e:
         raise DomainError(f"{type(estimator).__name__}: {e}") from e
+    if options.get("y_numeric") and found[1].dtype.kind not in "biuf":
+        raise DomainError(
+            f"{type(estimator).__name__}: y must be real numbers, got dtype {found[1].dtype}",
+            fix="for labels, use a classifier",
+        )
+    return found
 
 
 def sample_weights(estimator: object, sample_weight: Any, X: Any, *, dtype: Any = np.float64) -> np.ndarray:
@@ -141,7 +148,7 @@ def sample_weights(estimator: object, sample_weight: Any, X: Any, *, dtype: Any 
         raise DomainError(f"{type(estimator).__name__}: {e}") from e
     if (weights < 0).any():
         raise DomainError(
-            f"{type(estimator).__name__}: sample_weight must not be negative, got {weights.min()!r}",
+            f"{type(estimator).__name__}: sample_weight must not be negative, got {shown(weights.min())}",
             fix="leave the sample out, or give it the weight 0",
         )
     if not weights.any():
@@ -152,13 +159,26 @@ def sample_weights(estimator: object, sample_weight: Any, X: Any, *, dtype: Any 
 def class_weights(estimator: object, class_weight: Any, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """`weights` (n,) times the weight of each sample's class; `y` (n,) holds labels.
 
-    `class_weight` is None, "balanced" (n / (classes * count), counts by sample weight) or a dict from label to weight.
+    `class_weight` is None, "balanced" (n / (classes * count), counts by sample weight) or a dict from label to weight,
+    which must be finite and not negative.
     """
+    name = type(estimator).__name__
+    if isinstance(class_weight, dict):
+        for label, weight in class_weight.items():
+            if not isinstance(weight, (int, float, np.integer, np.floating)) or not 0 <= weight < math.inf:
+                raise DomainError(
+                    f"{name}: class_weight must be finite and not negative, got {shown(weight)} for {shown(label)}",
+                    fix="0 leaves a class out",
+                )
     if class_weight is None:
         return weights
     classes, codes = np.unique(y, return_inverse=True)
     try:
         per_class = compute_class_weight(class_weight, classes=classes, y=y, sample_weight=weights)
     except (ValueError, TypeError) as e:
-        raise DomainError(f"{type(estimator).__name__}: {e}") from e
-    return weights * per_class[codes]
+        raise DomainError(f"{name}: {e}") from e
+    with np.errstate(over="ignore"):
+        found = weights * per_class[codes]
+    if not np.isfinite(found).all():
+        raise DomainError(f"{name}: sample_weight times class_weight overflows")
+    return found

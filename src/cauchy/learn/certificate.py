@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+# of histories, with names in the catalog
+COLUMNS = (
+    "objective", "primal", "dual", "gradient", "step", "active", "inside", "measure", "band", "violation", "problem",
+    "loss", "learning_rate", "validation_loss", "validation_score",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True)
 class Certificate(Result):
     """What is known about a fit.
@@ -87,19 +94,19 @@ class History:
         last = ", ".join(f"{n} {v[-1]:.6g}" for n, v in self.columns.items() if v.ndim == 1 and len(v))
         return f"{say('learn.iterations', count=len(self))}{': ' if last else ''}{last}"
 
-    def plot(self, *names: str) -> Figure:
+    def plot(self, *names: str, lang: str | None = None) -> Figure:
         """The columns named (all that are numbers, by default) against the iteration, one below the other."""
         shown = names or tuple(n for n, v in self.columns.items() if v.ndim == 1 and v.dtype.kind in "fiu")
+        rows = max(len(shown), 1)
         with figure.style():
-            made, axes = figure.new(
-                max(len(shown), 1), size=(7.0, 2.2 * max(len(shown), 1)), squeeze=False, sharex=True
-            )
+            made, axes = figure.new(rows, size=(7.0, 1.2 + 1.8 * rows), squeeze=False, sharex=True)
             for ax, name in zip(axes[:, 0], shown, strict=False):
                 values = self.columns[name]
                 finite = values[np.isfinite(values)]
                 ax.plot(np.arange(len(values)), values, marker="o" if len(values) < 40 else None, ms=3)
                 if finite.size and finite.min() > 0 and finite.max() > 50 * finite.min():
                     ax.set_yscale("log")
-                ax.set_ylabel(name.replace("_", " "))
-            axes[-1, 0].set_xlabel(say("learn.iteration"))
+                ax.set_ylabel(say(f"learn.column_{name}", lang) if name in COLUMNS else name.replace("_", " "))
+            axes[-1, 0].set_xlabel(say("learn.iteration", lang))
+            axes[-1, 0].xaxis.get_major_locator().set_params(integer=True)
         return made

@@ -26,6 +26,7 @@ from . import ESTIMATORS
 from .certificate import Certificate, History
 
 FORMAT = "cauchy-learn-1"
+ENDINGS = (".safetensors", ".npz")
 _RECORDS = {"certificate": Certificate, "history": History, "proof": Proof}
 _KINDS = "fiub"  # of arrays that both formats hold as they are
 
@@ -39,9 +40,8 @@ def save(estimator: Any, path: str | Path) -> Path:
             f"cannot save a {type(estimator).__qualname__}: only {', '.join(sorted(ESTIMATORS))} have a place on disk",
             fix="save its parameters and fitted attributes by hand",
         )
-    if path.suffix not in (".safetensors", ".npz"):
-        ending = ".safetensors" if importlib.util.find_spec("safetensors") else ".npz"
-        path = path.with_name(path.name + ending)
+    if path.suffix not in ENDINGS:
+        path = path.with_name(path.name + ENDINGS[0 if importlib.util.find_spec("safetensors") else 1])
     tensors: dict[str, np.ndarray] = {}
     params = estimator.get_params(deep=False)
     state = {k: v for k, v in vars(estimator).items() if k not in params}
@@ -63,10 +63,11 @@ def save(estimator: Any, path: str | Path) -> Path:
 def load(path: str | Path) -> Any:
     """The estimator that `save` wrote to `path`; its predictions are bit-identical.
 
-    Reads data alone: no pickle, no class but those of `cauchy.learn`. Raises `DomainError` for a file that is none of
-    ours or names an unknown class, and OSError where there is no such file.
+    A name without the ending that `save` gave it will do. Reads data alone: no pickle, no class but those of
+    `cauchy.learn`. Raises `DomainError` for a file that is none of ours or names an unknown class, or where the name
+    stands for two files, and OSError where there is no such file.
     """
-    path = Path(path)
+    path = _found(Path(path))
     if zipfile.is_zipfile(path):
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -102,6 +103,18 @@ def load(path: str | Path) -> Any:
         raise _alien(path, f"it sets {taken[0]!r}, which is no fitted attribute of {name}")
     vars(estimator).update(fields)
     return estimator
+
+
+def _found(path: Path) -> Path:
+    """The file that is meant: the one named, or the one that `save` made of this name."""
+    made = [path.with_name(path.name + ending) for ending in ENDINGS if path.name and path.suffix not in ENDINGS]
+    there = [p for p in made if p.is_file()]
+    if path.is_file() or not there:
+        return path
+    if len(there) > 1:
+        names = " and ".join(p.name for p in there)
+        raise DomainError(f"{path} may be {names}: both are there", fix="name the one that is meant, with its ending")
+    return there[0]
 
 
 def _class(name: str) -> type:

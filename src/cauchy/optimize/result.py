@@ -25,10 +25,12 @@ class Multipliers:
     """`constraints`: shape (m,), one for each row of c; `bounds`: shape (n,), one for each entry of x.
 
     The convention: grad f + J' constraints + bounds = 0; >= 0 where an upper side is active, <= 0 where a lower one is.
+    `cones`: one array in each second-order cone of `quadratic`, whose term is -C'v; () for all else.
     """
 
     constraints: np.ndarray
     bounds: np.ndarray
+    cones: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from ...errors import DomainError
 from ...messages import say
 from ...proof import Proof, Verdict
 from ..base import Certificate, ConvergenceWarning, History, RegressorMixin, data, number, one_of, sample_weights
-from .design import design
+from ..wording import shown
+from .design import balanced, design, negligible
 from .model import LinearModel
 from .path import solve
 
@@ -23,7 +24,8 @@ class ElasticNet(RegressorMixin, LinearModel):
     Minimizes |y - X w - b|²/(2 n) + alpha l1_ratio |w|_1 + alpha (1 - l1_ratio) |w|²/2; sample weights count relative
     to their mean. X (n, p) dense or sparse, y (n,) or (n, k): each column of y is a problem of its own. Solved by
     active sets, to rounding; `certificate_` holds the duality gap, rounding included (a bound: PROVED if at most tol
-    times the objective at w = 0). `tol` is for the certificate; there is no other stopping rule but `max_iter`, a
+    times the objective at w = 0 and a thousandth of the objective; where that is about 0, at most tol² times the
+    former). `tol` is for the certificate; there is no other stopping rule but `max_iter`, a
     ConvergenceWarning where it ends the search.
 
     With `warm_start` the search starts at the last `coef_`; with `positive` all coefficients are >= 0. What
@@ -70,33 +72,34 @@ class ElasticNet(RegressorMixin, LinearModel):
             one_of(self, name, True, False)
         if alpha * ratio == 0:
             raise DomainError(
-                f"{type(self).__name__}: alpha = {alpha!r} and l1_ratio = {ratio!r} leave no |w|_1 penalty",
+                f"{type(self).__name__}: alpha = {shown(alpha)} and l1_ratio = {shown(ratio)} leave no |w|_1 penalty",
                 fix="use Ridge" if alpha else "use LinearRegression",
             )
         X, y = data(self, X, y, accept_sparse="csr", y_numeric=True, multi_output=True)
         y = y.astype(np.float64, copy=False)
-        weights = None if sample_weight is None else sample_weights(self, sample_weight, X)
+        weights = None if sample_weight is None else balanced(sample_weights(self, sample_weight, X))[0]
         total = float(len(y) if weights is None else weights.sum())
         columns = y.reshape(len(y), -1)
         problem = design(X, y, weights, intercept=bool(self.fit_intercept))
         before = getattr(self, "coef_", None) if self.warm_start else None
         if before is not None and np.shape(before) != (*y.shape[1:], X.shape[1]):
             before = None
-        coefs, rows = [], []
+        coefs, intercepts, rows = [], [], []
         for k in range(columns.shape[1]):
             one = problem if y.ndim == 1 else problem.target(k)
             start = None if before is None else np.atleast_2d(before)[k]
             penalty = [(total * alpha * ratio, total * alpha * (1 - ratio))]
-            w, value, gap, steps, trail = solve(
+            w, b, value, gap, steps, trail = solve(
                 one, one.transpose(one.b), penalty, positive=bool(self.positive), most=int(most), start=start
             )
             coefs.append(w[:, 0])
+            intercepts.append(b[0])
             rows.append((value[0] / total, gap[0] / total, float(one.b @ one.b) / (2 * total), steps[0], trail))
         values, gaps, zeros, steps, trails = zip(*rows, strict=True)
-        self._settle(np.array(coefs) if y.ndim > 1 else coefs[0], problem)
+        self.coef_, self.intercept_ = (np.array(v) if y.ndim > 1 else v[0] for v in (coefs, intercepts))
         self.n_iter_ = int(steps[0]) if y.ndim == 1 else [int(s) for s in steps]
         self.dual_gap_ = gaps[0] if y.ndim == 1 else np.array(gaps)
-        proved = all(gap <= tol * (zero or 1.0) for gap, zero in zip(gaps, zeros, strict=True))
+        proved = all(negligible(*row, tol) for row in zip(gaps, values, zeros, strict=True))
         worst = int(np.argmax(gaps))
         objective, active = np.array(trails[worst]).reshape(-1, 2).T
         self.history_ = History({"objective": objective / total, "active": active.astype(int)})

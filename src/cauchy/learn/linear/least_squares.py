@@ -17,7 +17,8 @@ from ...linear import RankError, lstsq
 from ...messages import say
 from ...proof import Proof, Verdict
 from ..base import Certificate, ConvergenceWarning, History, RegressorMixin, data, number, one_of, sample_weights
-from .design import EPS, Design, design, rounding
+from ..wording import shown
+from .design import EPS, Design, balanced, design, lengths, negligible, rounding
 from .model import LinearModel
 
 LAPACK: Any = sl.lapack  # made at run time: unknown to type checkers
@@ -82,8 +83,9 @@ class LinearRegression(RegressorMixin, LinearModel):
     columns, centered and scaled to length 1 (dense only). With `positive` all coefficients are >= 0 (NNLS, Lawson and
     Hanson 1974), an estimate.
 
-    `certificate_`: primal = the weighted sum of squares; gap = g'(A'A)⁻¹g for the gradient g, rounding included: a
-    bound of primal - minimum. What scikit-learn takes besides (copy_X, n_jobs) would change nothing and is not taken.
+    `certificate_`: primal = the weighted sum of squares; gap = g'(A'A)⁻¹g for the gradient g, rounding included, that of
+    the intercept too: a bound of primal - minimum. PROVED by it where it is at most 1e-8 of primal at
+    w = 0 and 1e-3 of primal (1e-16 of the former where the latter is about 0). What scikit-learn takes besides (copy_X, n_jobs) would change nothing and is not taken.
 
     Raises DomainError for data that are empty, not numbers or not finite.
 
@@ -112,7 +114,9 @@ class LinearRegression(RegressorMixin, LinearModel):
         accept = False if self.positive else ("csr", "csc")
         X, y = data(self, X, y, accept_sparse=accept, y_numeric=True, multi_output=True)
         y = y.astype(np.float64, copy=False)
-        weights = None if sample_weight is None else sample_weights(self, sample_weight, X)
+        weights, exponent = None, 0
+        if sample_weight is not None:
+            weights, exponent = balanced(sample_weights(self, sample_weight, X))
         problem = design(X, y.reshape(len(y), -1), weights, intercept=bool(self.fit_intercept))
         proof, residuals, estimates, gap, intercept = None, {}, {}, math.nan, None
         if self.positive:
@@ -139,31 +143,33 @@ class LinearRegression(RegressorMixin, LinearModel):
                     exact = self._proven(X, y.ravel())
                 if exact is not None:
                     w, intercept, error, digits, proof = exact
-                    problem = problem.at(w, intercept)
                     g = problem.transpose(problem.b - problem.times(w))
-                    residuals["coefficient_error"], estimates["digits"] = error, digits
+                    residuals["coefficient_error"], residuals["intercept_error"] = error
+                    estimates["digits"] = digits
                 worst = np.abs(inverse.T) @ (np.abs(problem.slack(w)))
-                gap = float(np.max(np.sum((np.abs(inverse.T @ g) + worst) ** 2, axis=0), initial=0.0))
+                gap = 1.25 * np.sum((np.abs(inverse.T @ g) + worst) ** 2, axis=0)  # R is of a matrix a little off
+                intercept = problem.intercept(w) if intercept is None else np.array([intercept])
+                gap = gap + problem.excess(w, intercept)
                 shaky = estimates["condition"] * math.sqrt(p) * rounding(len(y) + p) > 0.05
-                gap *= 1.25  # R is the factor of a matrix that is a little off
-                gap += float(np.max(problem.offset(w))) if self.fit_intercept else 0.0
+                zeros, values = (np.sum(v * v, axis=0) for v in (problem.b, problem.b - problem.times(w)))
+                small = all(negligible(*row, SMALL) for row in zip(gap, values, zeros, strict=True))
+                gap = math.nan if shaky else float(np.ldexp(gap.max(initial=0.0), exponent))
                 statement = say("learn.linear_squares", gap=f"{gap:.2g}")
-                gap = math.nan if shaky else gap
                 if exact is not None:
                     statement = say("learn.linear_coefficients_proven", error=f"{residuals['coefficient_error']:.2g}")
                 elif shaky:
                     statement = say("learn.linear_near_dependent", condition=f"{estimates['condition']:.2g}")
-                else:
+                elif small:
                     proof = Proof("gradient", say("learn.linear_gradient_bound"))
-        self._settle(w[:, 0] if y.ndim == 1 else w.T, problem, intercept)
+        self._settle(w, problem, intercept, flat=y.ndim == 1)
         r = problem.b - problem.times(w)
         squares = np.sum(r * r, axis=0)
         scale = np.linalg.norm(problem.norms) * np.sqrt(squares.max(initial=0.0))
         residuals["gradient"] = float(np.abs(g).max(initial=0.0) / scale) if scale else 0.0
         self.history_ = History({"step": np.array(steps or [0.0])})
-        worst = int(np.argmax(squares))
+        primal = float(np.ldexp(squares.max(initial=0.0), exponent))
         self.certificate_ = Certificate(
-            statement=statement, primal=float(squares[worst]), dual=float(squares[worst]) - gap, gap=gap,
+            statement=statement, primal=primal, dual=primal - gap, gap=gap,
             residuals=residuals, verdict=Verdict.UNDECIDED if proof is None else Verdict.PROVED, proof=proof,
             estimates=estimates, cost={"seconds": time.perf_counter() - begun},
         )  # fmt: skip
@@ -172,8 +178,8 @@ class LinearRegression(RegressorMixin, LinearModel):
     def _orthogonal(self, problem: Design) -> tuple[np.ndarray, np.ndarray, list[float], np.ndarray | None]:
         """(w, gradient, steps, S) with S S' = (A'A)⁻¹, or None where the columns are dependent to rounding."""
         n, p = problem.shape
-        lengths = np.sqrt(np.einsum("ij,ij->j", problem.a, problem.a))
-        scale = np.where(lengths > 0, lengths, 1.0)
+        scale = lengths(problem.a)
+        scale[scale == 0] = 1.0
         r = np.asarray(np.linalg.qr(problem.a / scale, mode="r"))
         self.singular_ = np.asarray(sl.svdvals(r)) if r.size else np.zeros(0)
         cut = max(n, p) * EPS * self.singular_.max(initial=0.0)
@@ -190,8 +196,10 @@ class LinearRegression(RegressorMixin, LinearModel):
         solve = lambda g: inverse @ (inverse.T @ g)
         return *refine(problem, solve, np.zeros(1), solve(problem.transpose(problem.b))), inverse
 
-    def _proven(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float, float, float, Proof] | None:
-        """(w (p, 1), b, bound of the error of every coefficient, least digits, proof), where there is one."""
+    def _proven(
+        self, X: np.ndarray, y: np.ndarray
+    ) -> tuple[np.ndarray, float, tuple[float, float], float, Proof] | None:
+        """(w (p, 1), b, bounds of the errors of every coefficient and of b, least digits, proof), if there is one."""
         whole = np.column_stack([X, np.ones(len(y))]) if self.fit_intercept else X
         try:
             found = lstsq(whole, y)
@@ -201,8 +209,8 @@ class LinearRegression(RegressorMixin, LinearModel):
             return None
         p = X.shape[1]
         intercept = float(found.x[p]) if self.fit_intercept else 0.0
-        bound, digits = float(np.max(found.forward_bound)), float(np.min(found.digits))
-        return found.x[:p, None], intercept, bound, digits, found.proof
+        error = tuple(float(np.max(part, initial=0.0)) for part in np.split(found.forward_bound, [p]))
+        return found.x[:p, None], intercept, error, float(np.min(found.digits)), found.proof
 
 
 class Ridge(RegressorMixin, LinearModel):
@@ -213,9 +221,11 @@ class Ridge(RegressorMixin, LinearModel):
     until they no longer shrink; `solver="lsmr"` (and "auto" for sparse X with more than 4000 samples and features)
     iterates to `tol` instead, at most `max_iter` times.
 
-    `certificate_`: primal = the objective; the gap (|g| + rounding)²/alpha for half its gradient g is a bound of
-    primal - minimum: PROVED where it is at most 1e-8 of the objective at w = 0. What scikit-learn takes besides
-    (copy_X, positive, random_state) is not taken.
+    `certificate_`: primal = the objective; the gap (|g| + rounding)²/curvature for half its gradient g is a bound of
+    primal - minimum, the curvature at least alpha; so is primal, as the minimum is not negative. PROVED where the gap
+    is at most 1e-8 of the objective at w = 0 and 1e-3 of the objective (1e-16 of the former where the latter is about
+    0). What scikit-learn takes besides (copy_X, positive, random_state) is not
+    taken.
 
     Raises DomainError: alpha <= 0 (alpha = 0 is LinearRegression), data that are empty, not numbers or not finite.
 
@@ -251,25 +261,34 @@ class Ridge(RegressorMixin, LinearModel):
         X, y = data(self, X, y, accept_sparse=("csr", "csc"), y_numeric=True, multi_output=True)
         y = y.astype(np.float64, copy=False)
         alpha = self._alpha(1 if y.ndim == 1 else y.shape[1])
-        weights = None if sample_weight is None else sample_weights(self, sample_weight, X)
+        weights, exponent = None, 0
+        if sample_weight is not None:
+            weights, exponent = balanced(sample_weights(self, sample_weight, X))
+            alpha = self._beside(alpha, exponent)
         problem = design(X, y.reshape(len(y), -1), weights, intercept=bool(self.fit_intercept))
         iterated = self.solver == "lsmr" or (self.solver == "auto" and min(X.shape) > DIRECT and sparse.issparse(X))
         if iterated:
             w, rounds = iterate(problem, alpha, tol, most)
-            steps = [0.0]
+            steps, curvature = [0.0], alpha
         else:
-            w, steps = _factored(problem, alpha)
+            w, steps, curvature = _factored(problem, alpha)
             rounds = max(1, len(steps))
         r = problem.b - problem.times(w)
         g = problem.transpose(r) - alpha * w
         hidden = problem.slack(w) + 4 * EPS * alpha * np.abs(w)
-        gaps = np.sum((np.abs(g) + hidden) ** 2, axis=0) / alpha
         values = np.sum(r * r, axis=0) + alpha * np.sum(w * w, axis=0)
-        proved = bool((gaps <= SMALL * np.sum(problem.b**2, axis=0)).all()) or not problem.b.any()
-        self._settle(w[:, 0] if y.ndim == 1 else w.T, problem)
+        with np.errstate(over="ignore"):
+            gaps = np.sum((np.abs(g) + hidden) ** 2, axis=0) / curvature
+        intercept = problem.intercept(w)
+        values = values + problem.excess(w, intercept)
+        gaps = np.minimum(gaps + problem.excess(w, intercept), values)  # no minimum is below 0
+        zeros = np.sum(problem.b**2, axis=0)
+        proved = all(negligible(*row, SMALL) for row in zip(gaps, values, zeros, strict=True))
+        self._settle(w, problem, intercept, flat=y.ndim == 1)
         self.n_iter_ = rounds
         self.history_ = History({"step": np.array(steps or [0.0])})
         worst = int(np.argmax(gaps))
+        values, gaps = np.ldexp(values, exponent), np.ldexp(gaps, exponent)
         scale = float(np.abs(problem.transpose(problem.b)).max(initial=0.0)) or 1.0
         residuals: Mapping[str, float] = {
             "gradient": float(np.abs(g).max(initial=0.0) / scale),
@@ -286,36 +305,48 @@ class Ridge(RegressorMixin, LinearModel):
             warnings.warn(f"Ridge: LSMR ended at max_iter = {most}", ConvergenceWarning, stacklevel=2)
         return self
 
+    def _beside(self, alpha: np.ndarray, exponent: int) -> np.ndarray:
+        """The penalty for weights that are 2^exponent times smaller."""
+        with np.errstate(over="ignore", under="ignore"):
+            scaled = np.ldexp(alpha, -exponent)
+        if not (np.isfinite(scaled) & (scaled > 0)).all():
+            raise DomainError(f"Ridge: alpha = {shown(self.alpha)} is out of range for sample_weight around 2^{exponent}")
+        return scaled
+
     def _alpha(self, targets: int) -> np.ndarray:
         """(1,) or (targets,), checked."""
         alpha = np.atleast_1d(np.asarray(self.alpha))
         if alpha.dtype.kind not in "fiu" or alpha.shape not in {(1,), (targets,)}:
-            raise DomainError(f"Ridge: alpha must be a number, or one for each target, got {self.alpha!r}")
+            raise DomainError(f"Ridge: alpha must be a number, or one for each target, got {shown(self.alpha)}")
         if not (np.isfinite(alpha) & (alpha > 0)).all():
             raise DomainError(
-                f"Ridge: alpha must be > 0 and finite, got {self.alpha!r}",
+                f"Ridge: alpha must be > 0 and finite, got {shown(self.alpha)}",
                 fix="use LinearRegression" if (alpha == 0).all() else "",
             )
         return alpha.astype(np.float64)
 
 
-def _factored(problem: Design, alpha: np.ndarray) -> tuple[np.ndarray, list[float]]:
-    """(w, steps), by a factor for each alpha that there is."""
+def _factored(problem: Design, alpha: np.ndarray) -> tuple[np.ndarray, list[float], np.ndarray]:
+    """(w, steps, a lower bound of A'A + alpha I for each target), by a factor for each alpha that there is."""
     n, p = problem.shape
     w, steps = np.zeros((p, problem.b.shape[1])), []
     wide = p > n
     outer = problem.dense() if wide else None
     square = outer @ outer.T if outer is not None else problem.gram()
     each = np.broadcast_to(alpha, w.shape[1])
+    curvature = each.copy()
     for value in np.unique(each):
         mine = each == value
         part = problem.part(mine)
-        shifted = square + value * np.eye(len(square))
-        lower, info = LAPACK.dpotrf(shifted, lower=1)
-        if info or value < 1e-12 * np.trace(square):  # alpha is close to the rounding of A'A: QR keeps it
-            r = np.linalg.qr(np.vstack([part.dense(), math.sqrt(value) * np.eye(p)]), mode="r")
-            solve = lambda g, r=r: sl.cho_solve((r, False), g)
-            start = solve(part.transpose(part.b))
+        lower, info = LAPACK.dpotrf(square + value * np.eye(len(square)), lower=1)
+        if info or value < 1e-12 * np.trace(square):  # alpha is close to the rounding of A'A: singular values keep it
+            u, s, vt = sl.svd(part.dense(), full_matrices=False)
+            off = 8 * (n + p) * EPS * s.max(initial=0.0)
+            kept = (s > off) | (value > off**2)  # what is rounding by both gives nothing
+            v, filtered = vt[kept].T, s[kept] / (s[kept] ** 2 + value)
+            solve = lambda g, v=v, d=s[kept] ** 2 + value: v @ ((v.T @ g) / d[:, None])
+            start = v @ (filtered[:, None] * (u[:, kept].T @ part.b))
+            curvature[mine] += 0.0 if wide else max(s[-1] - off, 0.0) ** 2
         elif outer is None:
             solve = lambda g, f=(lower, True): sl.cho_solve(f, g)
             start = solve(part.transpose(part.b))
@@ -324,4 +355,4 @@ def _factored(problem: Design, alpha: np.ndarray) -> tuple[np.ndarray, list[floa
             start = outer.T @ sl.cho_solve((lower, True), part.b)
         w[:, mine], _, found = refine(part, solve, np.array([value]), start)
         steps = max(steps, found, key=len)
-    return w, steps
+    return w, steps, curvature

@@ -27,6 +27,7 @@ from ..base import (
     one_of,
     sample_weights,
 )
+from ..wording import shown
 from .newton import MANY, gap_by_curvature, gap_by_duality, minimize
 from .separation import search, separable
 from .softmax import Logistic
@@ -106,6 +107,12 @@ class LogisticRegression(ClassifierMixin, Estimator):
         C = number(self, "C", 0.0, open=True)
         tol = number(self, "tol", 0.0)
         most = int(number(self, "max_iter", 1, kind="integer"))
+        if self.penalty in ("l1", "elasticnet"):
+            raise DomainError(
+                f"LogisticRegression: penalty={shown(self.penalty)} is not built",
+                why="|w|_1 has kinks, and the method here is Newton's",
+                fix="'l2' or None; for exact zeros, scikit-learn's LogisticRegression with solver='saga'",
+            )
         one_of(self, "penalty", "l2", None)
         for name in ("fit_intercept", "warm_start"):
             one_of(self, name, True, False)
@@ -198,7 +205,7 @@ class LogisticRegression(ClassifierMixin, Estimator):
             return seed
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
             raise DomainError(
-                f"LogisticRegression: random_state must be None, an integer >= 0 or a generator, got {seed!r}"
+                f"LogisticRegression: random_state must be None, an integer >= 0 or a generator, got {shown(seed)}"
             )
         return np.random.default_rng(0 if seed is None else seed)
 

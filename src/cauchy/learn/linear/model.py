@@ -23,10 +23,11 @@ class LinearModel(Estimator):
     coef_: np.ndarray
     intercept_: Any
 
-    def _settle(self, coef: np.ndarray, problem: Design, intercept: float | None = None) -> None:
-        self.coef_ = np.ascontiguousarray(coef)
-        y_mean = problem.y_mean[0] if coef.ndim == 1 and problem.y_mean.ndim else problem.y_mean
-        self.intercept_ = (y_mean - coef @ problem.x_mean)[()] if intercept is None else np.float64(intercept)
+    def _settle(self, w: np.ndarray, problem: Design, intercept: Any = None, *, flat: bool) -> None:
+        """Take coefficients (p, k) and intercepts (k,), by default the best; `flat` where there is one target."""
+        found = problem.intercept(w) if intercept is None else intercept
+        self.coef_ = np.ascontiguousarray(w[:, 0] if flat else w.T)
+        self.intercept_ = found[0] if flat else found
 
     def predict(self, X: Any) -> np.ndarray:
         """X w + b: (n,) or (n, k) for X (n, p), dense or sparse."""
@@ -34,7 +35,7 @@ class LinearModel(Estimator):
         X = data(self, X, reset=False, accept_sparse=("csr", "csc", "coo"))
         return np.asarray(X @ self.coef_.T) + self.intercept_
 
-    def plot(self) -> Figure:
+    def plot(self, *, lang: str | None = None) -> Figure:
         """The coefficients, as bars; the largest are named where the features have names."""
         check_is_fitted(self)
         coef = np.atleast_2d(self.coef_)
@@ -44,12 +45,12 @@ class LinearModel(Estimator):
             for ax, row in zip(axes[:, 0], coef, strict=True):
                 ax.bar(np.arange(len(row)), row)
                 ax.axhline(0.0, color=figure.GRAY, lw=0.8)
-                ax.set_ylabel(say("learn.linear_coefficients"))
+                ax.set_ylabel(say("learn.linear_coefficients", lang))
             last = axes[-1, 0]
             if names is not None and len(names) <= 30:
                 last.set_xticks(np.arange(len(names)), [str(n) for n in names], rotation=45, ha="right")
             else:
-                last.set_xlabel(say("learn.linear_feature"))
+                last.set_xlabel(say("learn.linear_feature", lang))
         return made
 
     def __sklearn_tags__(self) -> Tags:

@@ -192,11 +192,12 @@ def rough(whole: Logistic, v: np.ndarray, rng: Any) -> tuple[np.ndarray, Inverse
         count = max(whole.n // share, 40 * size)
         part = whole.rows(np.sort(rng.choice(whole.n, count, replace=False)))
         now = part.at(v, hessian=True)
-        noise = 0.005 * size * total / count
+        noise = 0.25 * size * total / count
         for _ in range(12):
             inverse = Inverse(now.hessian, part) if now.hessian is not None else inverse
             d = -inverse(now.gradient) if inverse is not None else -now.gradient
-            if -float(np.sum(now.gradient * d)) <= noise:  # less than what the samples left out will change
+            # less than what the samples left out will change; the step still to go squares what is left
+            if -float(np.sum(now.gradient * d)) <= noise:
                 v = now.v + d
                 break
             after = search(part, now, d, hessian=True, trail=Trail())

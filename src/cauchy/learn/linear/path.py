@@ -15,12 +15,15 @@ from ... import figure
 from ...errors import DomainError, ShapeError
 from ...messages import say
 from ...proof import Proof, Result, Verdict
+from ..wording import shown
 from .active import Solver
-from .design import EPS, Design, design
+from .design import EPS, Design, balanced, design, negligible
 from .shrink import numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+NAMED = 12  # coefficients that a picture names
 
 
 def duality_gap(
@@ -55,7 +58,8 @@ class LassoPath(Result):
 
     `alphas` (m,) falling; `coefs` (p, m); `intercepts` (m,); `objectives` (m,) and `gaps` (m,): the objective
     |y - X w - b|²/(2 n) + alpha l1_ratio |w|_1 + alpha (1 - l1_ratio) |w|²/2 exceeds its minimum by at most the gap,
-    rounding included (a bound); `steps` (m,): linear systems solved. PROVED: every gap is at most tol |y|²/n.
+    rounding included (a bound); `steps` (m,): linear systems solved. PROVED: as of `ElasticNet`, for
+    every penalty.
     Unpacks as scikit-learn's does: `alphas, coefs, gaps = lasso_path(X, y)`.
     """
 
@@ -75,17 +79,20 @@ class LassoPath(Result):
         sizes = {"few": found.min(), "many": found.max(), "gap": self.gaps.max()}
         return f"{say(f'verdict.{self.verdict.value}')}: {say('learn.linear_path', **fields, **sizes)}"
 
-    def plot(self) -> Figure:
+    def plot(self, *, lang: str | None = None) -> Figure:
         """Each coefficient against alpha; the gap below."""
         with figure.style():
             made, axes = figure.new(2, size=(7.0, 5.5), sharex=True, height_ratios=[3, 1])
-            axes[0].plot(self.alphas, self.coefs.T, lw=1.0)
-            axes[0].set_ylabel(say("learn.linear_coefficients"))
+            for i, row in enumerate(self.coefs):
+                axes[0].plot(self.alphas, row, ("-", "--", "-.", ":")[i % 4], lw=1.2, label=f"w[{i}]")
+            if len(self.coefs) <= NAMED:
+                axes[0].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+            axes[0].set_ylabel(say("learn.linear_coefficients", lang))
             axes[0].set_xscale("log")
             axes[0].invert_xaxis()
             axes[1].plot(self.alphas, np.maximum(self.gaps, np.finfo(np.float64).tiny))
             axes[1].set_yscale("log")
-            axes[1].set_ylabel(say("learn.gap"))
+            axes[1].set_ylabel(say("learn.gap", lang))
             axes[1].set_xlabel("alpha")
         return made
 
@@ -120,15 +127,17 @@ def lasso_path(
     begun = time.perf_counter()
     X, y, weights = _data(X, y, sample_weight)
     if not 0 < l1_ratio <= 1:
-        raise DomainError(f"l1_ratio must be in (0, 1], got {l1_ratio!r}", fix="for the ridge path see cauchy.ridge")
+        fix = "for the ridge path see cauchy.ridge"
+        raise DomainError(f"l1_ratio must be in (0, 1], got {shown(l1_ratio)}", fix=fix)
     if not tol > 0 or not max_iter >= 1:
-        raise DomainError(f"tol must be > 0 and max_iter >= 1, got {tol!r} and {max_iter!r}")
+        raise DomainError(f"tol must be > 0 and max_iter >= 1, got {shown(tol)} and {shown(max_iter)}")
     problem = design(X, y, weights, intercept=fit_intercept)
     total = float(len(y) if weights is None else weights.sum())
     c0 = problem.transpose(problem.b)
     if np.ndim(alphas) == 0:
         if isinstance(alphas, bool) or int(alphas) != alphas or alphas < 1 or not 0 < eps < 1:
-            raise DomainError(f"alphas must be a count >= 1 or an array, and eps in (0, 1), got {alphas!r} and {eps!r}")
+            wanted = "alphas must be a count >= 1 or an array, and eps in (0, 1)"
+            raise DomainError(f"{wanted}, got {shown(alphas)} and {shown(eps)}")
         top = float(np.max(c0 if positive else np.abs(c0), initial=0.0)) / (total * l1_ratio)
         ladder = np.geomspace(top, top * eps, int(alphas)) if top > 0 else np.full(int(alphas), EPS)
     else:
@@ -138,10 +147,10 @@ def lasso_path(
                 "alphas must be positive and finite, in one dimension", fix="alpha = 0 is LinearRegression"
             )
     fits = [(total * a * l1_ratio, total * a * (1 - l1_ratio)) for a in ladder]
-    w, objectives, gaps, steps, _ = solve(problem, c0, fits, positive=positive, most=max_iter)
-    intercepts = problem.y_mean - problem.x_mean @ w
-    worst, scale = gaps.max(), float(problem.b @ problem.b) or 1.0
-    verdict = Verdict.PROVED if worst <= tol * scale else Verdict.UNDECIDED
+    w, intercepts, objectives, gaps, steps, _ = solve(problem, c0, fits, positive=positive, most=max_iter)
+    zero = float(problem.b @ problem.b) / 2
+    proved = all(negligible(gap, value, zero, tol) for gap, value in zip(gaps, objectives, strict=True))
+    verdict = Verdict.PROVED if proved else Verdict.UNDECIDED
     return LassoPath(
         ladder, w, intercepts, objectives / total, gaps / total, steps, verdict=verdict,
         proof=Proof("duality", say("learn.linear_path_proof")) if verdict is Verdict.PROVED else None,
@@ -157,8 +166,8 @@ def solve(
     positive: bool,
     most: int,
     start: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[tuple[float, int]]]:
-    """(w (p, m), F, gap with rounding, steps (m,), trail) for pairs (l1, l2), each from the solution before.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[tuple[float, int]]]:
+    """(w (p, m), intercepts (m,), F, gap with rounding, steps (m,), trail) for pairs (l1, l2), each from the solution before.
 
     The trail holds F and the number of active columns at every step.
     """
@@ -173,7 +182,8 @@ def solve(
         gap, hidden = duality_gap(w, c, rest, l1, l2, problem.slack(w), positive)
         found[:, k], gaps[k] = w, gap + hidden
         values[k] = rest / 2 + l2 / 2 * float(w @ w) + l1 * float(np.abs(w).sum())
-    return found, values, gaps, steps, solver.trail
+    intercepts = np.atleast_1d(problem.intercept(found))
+    return found, intercepts, values, gaps + problem.excess(found, intercepts) / 2, steps, solver.trail
 
 
 def _data(X: Any, y: Any, weights: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
@@ -198,4 +208,5 @@ def _data(X: Any, y: Any, weights: Any) -> tuple[Any, np.ndarray, np.ndarray | N
             raise ShapeError(f"sample_weight must have shape {y.shape}, got {weights.shape}")
         if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
             raise DomainError("sample_weight must be finite, not negative, and not all zero")
+        weights = balanced(weights)[0]
     return X, y, weights

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DomainError
+from ..wording import shown
 
 
 def soft_threshold(a: Any, amount: Any) -> Any:
@@ -22,7 +23,7 @@ def soft_threshold(a: Any, amount: Any) -> Any:
     """
     a, amount = (numbers(name, v) for name, v in (("a", a), ("amount", amount)))
     if (amount < 0).any():
-        raise DomainError(f"amount must not be negative, got {amount.min()!r}")
+        raise DomainError(f"amount must not be negative, got {shown(amount.min())}")
     return np.where(np.abs(a) <= amount, 0.0, a - np.copysign(amount, a))[()]
 
 
@@ -36,7 +37,7 @@ def shrink(a: Any, amount: Any) -> Any:
     """
     a, amount = (numbers(name, v) for name, v in (("a", a), ("amount", amount)))
     if (amount <= -1).any():
-        raise DomainError(f"amount must be > -1, got {amount.min()!r}")
+        raise DomainError(f"amount must be > -1, got {shown(amount.min())}")
     return (a / (1.0 + amount))[()]
 
 

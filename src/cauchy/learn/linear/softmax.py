@@ -63,7 +63,7 @@ class Logistic:
             for i in range(0, self.n, self.step):
                 part = X[i : i + self.step]
                 np.copyto(part, self.X[i : i + self.step], casting="same_kind")
-                top = np.maximum(top, np.abs(part).max(axis=0))
+                top = np.maximum(top, tops(part))
         self._largest = top.astype(np.float64) * (1 + 2.0**-22) + 2.0**-126  # what rounding may have taken off
         return Logistic(X, self.codes, self.kinds, self.c, self.l2, intercept=self.intercept)
 
@@ -211,8 +211,16 @@ class Logistic:
                 found[:] = np.nan
         else:
             for i in range(0, self.n, self.step):
-                found = np.maximum(found, np.abs(self.X[i : i + self.step]).max(axis=0))
+                found = np.maximum(found, tops(self.X[i : i + self.step]))
         return np.append(found, 1.0) if self.intercept else found
+
+
+def tops(part: np.ndarray) -> np.ndarray:
+    """The largest |x| of each column: of 32 rows as one long one first, which NumPy is quicker at."""
+    whole = len(part) - len(part) % 32
+    wide = part[:whole].reshape(whole // 32, 32 * part.shape[1])
+    pieces = [wide.max(axis=0), wide.min(axis=0)] if whole else []
+    return np.abs(np.concatenate([*pieces, part[whole:].ravel()])).reshape(-1, part.shape[1]).max(axis=0)
 
 
 def sum_of_logs(one: np.ndarray, e: np.ndarray) -> float:

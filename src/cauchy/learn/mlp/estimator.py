@@ -11,6 +11,7 @@ import numpy as np
 
 from ...errors import DomainError, ShapeError
 from ..base import ClassifierMixin, RegressorMixin, check_classification_targets, one_of
+from ..wording import shown
 from .network import OUTPUTS, softplus
 from .shared import ByBatches, Network
 
@@ -123,14 +124,14 @@ class MLPClassifier(ClassifierMixin, Network):
             return y.astype(dtype)
         if len(self.classes_) < 2:
             raise DomainError(
-                f"{type(self).__name__}: y has one class only, {self.classes_[0]!r}",
+                f"{type(self).__name__}: y has one class only, {shown(self.classes_[0])}",
                 why="there is nothing to tell apart",
                 fix="data with at least two classes",
             )
         codes = np.clip(np.searchsorted(self.classes_, y), 0, len(self.classes_) - 1)
         if (alien := self.classes_[codes] != y).any():
             raise DomainError(
-                f"{type(self).__name__}: y has a class that is not among the known ones: {y[alien][0]!r}",
+                f"{type(self).__name__}: y has a class that is not among the known ones: {shown(y[alien][0])}",
                 why=f"the classes are {self.classes_.tolist()}",
                 fix="fit anew, or name all classes in the first call of partial_fit",
             )
@@ -239,7 +240,7 @@ class MLPRegressor(RegressorMixin, Network):
     def _targets(self, y: np.ndarray, dtype: Any, reset: bool, classes: Any) -> np.ndarray:
         Y = np.asarray(y, dtype).reshape(len(y), -1)
         if self.loss == "poisson" and (Y < 0).any():
-            raise DomainError(f"{type(self).__name__}: the poisson loss needs y >= 0, got {Y.min()!r}")
+            raise DomainError(f"{type(self).__name__}: the poisson loss needs y >= 0, got {shown(Y.min())}")
         return Y
 
     def predict(self, X: Any) -> np.ndarray:

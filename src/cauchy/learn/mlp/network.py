@@ -8,7 +8,7 @@ Reference: Goodfellow, Bengio & Courville (2016), Deep Learning, chapters 6 and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -106,6 +106,11 @@ def keep_mask(key: Any, rows: int, units: int, layer: int, keep: float) -> Any:
     return (z < np.uint32(min(round(keep * 2**32), 2**32 - 1))).reshape(rows, units)
 
 
+def join(parts: Iterable[Any]) -> Any:
+    """The vector of these parts."""
+    return np.concatenate([part.ravel() for part in parts])
+
+
 @dataclass(frozen=True)
 class Net:
     """The structure: `sizes` of all layers, the `activations` of the hidden ones, and the `output`.
@@ -124,16 +129,23 @@ class Net:
         """The number of parameters."""
         return sum((a + 1) * b for a, b in pairwise(self.sizes))
 
-    def layers(self, theta: Any) -> list[tuple[Any, Any]]:
-        """The weights and biases, as views of the vector."""
+    def parts(self, theta: Any) -> tuple[Any, ...]:
+        """Weights and biases of each layer in turn, as views of the vector; parts are given back as they are."""
+        if isinstance(theta, tuple):
+            return theta
         found, at = [], 0
         for a, b in pairwise(self.sizes):
-            found.append((theta[at : at + a * b].reshape(a, b), theta[at + a * b : at + (a + 1) * b]))
+            found += [theta[at : at + a * b].reshape(a, b), theta[at + a * b : at + (a + 1) * b]]
             at += (a + 1) * b
-        return found
+        return tuple(found)
+
+    def layers(self, theta: Any) -> list[tuple[Any, Any]]:
+        """The weights and biases, of the vector or of its parts."""
+        found = self.parts(theta)
+        return list(zip(found[::2], found[1::2], strict=True))
 
     def pack(self, weights: Sequence[np.ndarray], biases: Sequence[np.ndarray]) -> np.ndarray:
-        return np.concatenate([part.ravel() for pair in zip(weights, biases, strict=True) for part in pair])
+        return join(part for pair in zip(weights, biases, strict=True) for part in pair)
 
     def hidden(self, theta: Any, X: Any) -> list[Any]:
         """What each hidden layer gives at inference."""

@@ -16,34 +16,35 @@ if TYPE_CHECKING:
 FINE = 200  # points along each side of a map of regions
 
 
-def draw(net: Any, X: Any, y: Any) -> Figure:
+def draw(net: Any, X: Any, y: Any, lang: str | None = None) -> Figure:
     """Losses; for a classifier of two features the regions beside them, with the points (X, y) if given."""
     regions = hasattr(net, "classes_") and net.n_features_in_ == 2 and not net._multilabel
     with figure.style():
-        made, axes = figure.new(1, 2 if regions else 1, size=(10.0 if regions else 7.0, 4.0), squeeze=False)
-        _losses(axes[0, 0], net.history_)
+        made, axes = figure.new(1, 2 if regions else 1, size=(10.5 if regions else 7.0, 4.4), squeeze=False)
+        made.set_layout_engine("constrained", wspace=0.06)
+        _losses(axes[0, 0], net.history_, lang)
         if regions:
-            _regions(made, axes[0, 1], net, X, y)
+            _regions(made, axes[0, 1], net, X, y, lang)
     return made
 
 
-def _losses(ax: Any, history: Any) -> None:
+def _losses(ax: Any, history: Any, lang: str | None) -> None:
     epochs = np.arange(1, len(history) + 1)
-    ax.plot(epochs, history["loss"], label=say("learn.mlp_training"))
+    ax.plot(epochs, history["loss"], label=say("learn.mlp_training", lang))
     if "validation_loss" in history.names:
-        ax.plot(epochs, history["validation_loss"], label=say("learn.mlp_validation"))
+        ax.plot(epochs, history["validation_loss"], label=say("learn.mlp_validation", lang))
         twin = ax.twinx()
         twin.plot(epochs, history["validation_score"], color=figure.GREEN, lw=1)
         twin.grid(visible=False)
-        twin.set_ylabel(say("learn.mlp_score"), color=figure.GREEN)
+        twin.set_ylabel(say("learn.mlp_score", lang), color=figure.GREEN)
         ax.legend(loc="center right")
     if history["loss"].min() > 0 and history["loss"].max() > 50 * history["loss"].min():
         ax.set_yscale("log")
-    ax.set_xlabel(say("learn.mlp_epoch"))
-    ax.set_ylabel(say("learn.mlp_loss"))
+    ax.set_xlabel(say("learn.mlp_epoch", lang))
+    ax.set_ylabel(say("learn.mlp_loss", lang))
 
 
-def _regions(made: Any, ax: Any, net: Any, X: Any, y: Any) -> None:
+def _regions(made: Any, ax: Any, net: Any, X: Any, y: Any, lang: str | None) -> None:
     low, high = net._box
     if X is not None:
         X = np.asarray(X, float)
@@ -67,13 +68,14 @@ def _regions(made: Any, ax: Any, net: Any, X: Any, y: Any) -> None:
     if X is not None:
         for i, c in enumerate([None] if y is None else classes):
             part = X if c is None else X[np.asarray(y) == c]
-            ax.plot(*part.T, "o", ms=3, mec="white", mew=0.4, color=colors[i], label=None if c is None else str(c))
+            label = None if c is None else say("learn.svm_axis_class", lang, name=c)
+            ax.plot(*part.T, "o", ms=4.5, mec="white", mew=0.4, color=colors[i], label=label)
         if y is not None:
-            ax.legend(frameon=True)
+            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
     ax.grid(visible=False)
-    ax.set_title(say("learn.mlp_regions"))
-    ax.set_xlabel(say("learn.mlp_feature", number=1))
-    ax.set_ylabel(say("learn.mlp_feature", number=2))
+    ax.set_title(say("learn.mlp_regions", lang))
+    ax.set_xlabel(say("learn.mlp_feature", lang, number=1))
+    ax.set_ylabel(say("learn.mlp_feature", lang, number=2))
 
 
 def _colors(count: int) -> list[Any]:

@@ -27,6 +27,7 @@ from ..base import (
     one_of,
     sample_weights,
 )
+from ..wording import shown
 from . import curvature, quasi, training, update
 from .network import ACTIVATIONS, Net
 
@@ -105,7 +106,9 @@ class Network(Estimator):
         for name in ("momentum", "beta_1", "beta_2", "rho"):
             found[name] = number(self, name, 0.0, 1.0)
             if found[name] == 1 and name != "momentum":
-                raise DomainError(f"{type(self).__name__}: {name} must be less than 1, got {getattr(self, name)!r}")
+                raise DomainError(
+                    f"{type(self).__name__}: {name} must be less than 1, got {shown(getattr(self, name))}"
+                )
         found |= {"patience": float(me.n_iter_no_change), "rate": found["learning_rate_init"]}
         return {name: float(value) for name, value in found.items()}
 
@@ -117,13 +120,15 @@ class Network(Estimator):
         for units in listed:
             if isinstance(units, (bool, np.bool_)) or not isinstance(units, (int, np.integer)) or units < 1:
                 fix = "an integer >= 1 for each hidden layer, e.g. (100,) or (64, 32); () for none"
-                raise DomainError(f"{name}: hidden_layer_sizes={sizes!r}", why=f"{units!r} is no size", fix=fix)
+                raise DomainError(
+                    f"{name}: hidden_layer_sizes={shown(sizes)}", why=f"{shown(units)} is no size", fix=fix
+                )
         hidden = tuple(int(units) for units in listed)
         activations = self._per_layer("activation", len(hidden))
         for one in activations:
             if not isinstance(one, str) or one not in ACTIVATIONS:
                 raise DomainError(
-                    f"{name}: activation must be one of {', '.join(map(repr, ACTIVATIONS))}, got {one!r}",
+                    f"{name}: activation must be one of {', '.join(map(repr, ACTIVATIONS))}, got {shown(one)}",
                     fix="one for all hidden layers, or a sequence with one for each",
                 )
         dropout = self._per_layer("dropout", len(hidden))
@@ -131,7 +136,7 @@ class Network(Estimator):
             real = isinstance(p, (int, float, np.integer, np.floating)) and not isinstance(p, (bool, np.bool_))
             if not real or not 0 <= p < 1:
                 raise DomainError(
-                    f"{name}: dropout must be a probability, 0 <= p < 1, got {p!r}",
+                    f"{name}: dropout must be a probability, 0 <= p < 1, got {shown(p)}",
                     fix="the part of the units to leave out, one number for all hidden layers or one for each",
                 )
         return Net((features, *hidden, outputs), activations, self._output(), tuple(float(p) for p in dropout))
@@ -380,7 +385,7 @@ class Network(Estimator):
                 a = ACTIVATIONS[activations[i]](a)
         return a
 
-    def plot(self, X: Any = None, y: Any = None) -> Figure:
+    def plot(self, X: Any = None, y: Any = None, *, lang: str | None = None) -> Figure:
         """The losses by epoch; for a classifier of two features also the regions it decides for.
 
         X (n, 2) and y (n,), if given, are drawn as points.
@@ -388,7 +393,7 @@ class Network(Estimator):
         from .picture import draw
 
         check_is_fitted(self)
-        return draw(self, X, y)
+        return draw(self, X, y, lang)
 
 
 def _several(y: Any) -> bool:
@@ -408,4 +413,4 @@ def _random(seed: Any) -> np.random.RandomState:
         return seed
     if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and 0 <= seed < 2**32:
         return np.random.RandomState(seed)
-    raise DomainError(f"random_state={seed!r}", fix="None, an integer from 0 to 2**32 - 1, or a RandomState")
+    raise DomainError(f"random_state={shown(seed)}", fix="None, an integer from 0 to 2**32 - 1, or a RandomState")

@@ -16,9 +16,9 @@ import numpy as np
 
 from ...calculus.control import cond, loop, scan
 from ...calculus.differentiate import value_and_grad
-from .network import OUTPUTS, Net
+from .network import OUTPUTS, Net, join
 from .program import program
-from .update import RULES
+from .update import RULES, by_parts
 
 CHUNK_SECONDS = 0.1  # between two looks at the keyboard
 ORDERS = 2**20  # entries of the permutations that are drawn ahead
@@ -69,7 +69,7 @@ def objective(plan: Plan) -> Callable[..., Any]:
         total = net.loss(theta, X, Y, w, key)
         if plan.alpha or plan.l1:
             rows = float(X.shape[0]) if w is None else w.sum()
-            alpha, l1 = (h[name].astype(theta.dtype) for name in ("alpha", "l1"))
+            alpha, l1 = (h[name].astype(total.dtype) for name in ("alpha", "l1"))
             total = total + net.penalty(theta, alpha if plan.alpha else None, l1 if plan.l1 else None) / rows
         return total
 
@@ -102,10 +102,6 @@ def epochs(plan: Plan) -> Callable[..., Any]:
     K, B = plan.batches, plan.batch
     constants = {name: np.float64(value) for name, value in plan.constants}
 
-    def step(theta: Any, slots: Any, rate: Any, X: Any, Y: Any, w: Any, key: Any, h: Any) -> Any:
-        value, g = both(theta, X, Y, w, key, h)
-        return (*rule(theta, slots, g, rate, constants), value.astype(np.float64))
-
     def batched(x: Any) -> Any:
         return None if x is None else x.reshape(K, B, *x.shape[1:])
 
@@ -113,7 +109,8 @@ def epochs(plan: Plan) -> Callable[..., Any]:
         theta, slots, rate = s["theta"], s["slots"], s["rate"]
         X, Y, w, live = data
         if K == 1:
-            return step(theta, slots, rate, X, Y, w, None if keys is None else keys[s["k"], 0], h)
+            value, g = both(theta, X, Y, w, None if keys is None else keys[s["k"], 0], h)
+            return (*rule(theta, slots, g, rate, constants), value.astype(np.float64))
         if orders is not None:
             rows = orders[s["k"]]
             X, Y, w = X[rows], Y[rows], None if w is None else w[rows]
@@ -123,12 +120,15 @@ def epochs(plan: Plan) -> Callable[..., Any]:
         entries = {"X": batched(X), "Y": batched(Y), "w": w, "key": None if keys is None else keys[s["k"]]}
 
         def body(c: Any, e: Any) -> Any:
-            theta, slots, value = step(c[0], c[1], rate, e["X"], e["Y"], e["w"], e["key"], h)
-            return (theta, slots), (value, value if e["w"] is None else e["w"].sum().astype(np.float64))
+            value, g = both(c[0], e["X"], e["Y"], e["w"], e["key"], h)
+            state = by_parts(rule, c[0], c[1], g, rate, constants)
+            return state, (value.astype(np.float64), (value if e["w"] is None else e["w"].sum()).astype(np.float64))
 
-        (theta, slots), (values, weights) = scan(body, (theta, slots), entries)
+        # layer by layer: BLAS reads each part where it stands, and the rule each part's derivative
+        state = net.parts(theta), tuple(net.parts(x) if x.ndim else x for x in slots)
+        (theta, slots), (values, weights) = scan(body, state, entries)
         mean = values.mean() if w is None else (values * weights).sum() / weights.sum()
-        return theta, slots, mean
+        return join(theta), tuple(join(x) if isinstance(x, tuple) else x for x in slots), mean
 
     def watched(s: Any, held: Any) -> tuple[Any, Any]:
         X, Y, w = held

@@ -67,6 +67,18 @@ CONSTANTS: dict[str, tuple[str, ...]] = {
 }
 
 
+def by_parts(rule: Callable[..., Any], theta: Any, slots: Any, g: Any, rate: Any, h: Any) -> Any:
+    """One step of the rule for parameters in parts; what it remembers is in parts too, or a number that all share."""
+    moved = [
+        rule(part, tuple(x[i] if isinstance(x, tuple) else x for x in slots), slope, rate, h)
+        for i, (part, slope) in enumerate(zip(theta, g, strict=True))
+    ]
+    kept = (
+        tuple(after[k] for _, after in moved) if isinstance(x, tuple) else moved[0][1][k] for k, x in enumerate(slots)
+    )
+    return tuple(part for part, _ in moved), tuple(kept)
+
+
 def slots(rule: str, theta: np.ndarray) -> tuple[Any, ...]:
     """What a rule remembers before the first step."""
     vectors = {"sgd": 0, "momentum": 1, "nesterov": 1, "rmsprop": 1, "adam": 2}[rule]

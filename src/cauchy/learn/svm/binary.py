@@ -39,7 +39,9 @@ class NotSeparable(DomainError):
             named = [f"{weights[i]:.4g} of sample {i}" for i in of[np.argsort(-weights[of])][:4]]
             parts.append(" + ".join(named) + (" + ..." if len(of) > 4 else ""))
         super().__init__(
-            "C=inf: the classes cannot be separated, as far as doubles can tell",
+            "C=inf: the classes cannot be separated"
+            if distance == 0
+            else "C=inf: the classes touch, up to the rounding of this method: no separation was found",
             why=f"a weighted mean of one class is one of the other: {parts[0]} = {parts[1]}"
             f" (they differ by {distance:.1e}, the data by {scale:.1e})",
             fix="a finite C allows errors at a price; a kernel separates more",
@@ -296,7 +298,7 @@ class Problem:
             other = self.measured(self.feasible(sharper / size**2), tol)
             if other.certificate.gap <= max(best.certificate.gap, 1e-13 * abs(best.certificate.primal)):
                 best = other
-        names = ("primal", "gradient", "inside") if self.squared else ("primal", "dual", "measure")
+        names = ("primal", "gradient", "inside") if self.squared else ("primal", "dual", point.third)
         best.history = History({k: np.array(v) for k, v in zip(names, zip(*point.history, strict=True), strict=True)})
         best.rounds = len(point.history)
         return best
@@ -322,15 +324,17 @@ class Problem:
             right = np.append(off, -beta.sum())
         else:
             system, right = G @ G.T, off
-        try:
-            change = np.linalg.solve(system, right) if m <= F.shape[1] else np.linalg.lstsq(system, right)[0]
+        try:  # equal samples make it singular; the least change keeps them equal
+            regular = 64 < m <= F.shape[1]
+            change = np.linalg.solve(system, right) if regular else np.linalg.lstsq(system, right)[0]
         except LinAlgError:
             return None
         beta[free] += change[:m]
         a = beta * self.y
-        if not np.isfinite(a).all() or a.min() < 0 or (a > c).any():
+        near = 1e-9 * unit  # of a bound: rounding, which the measured gap will judge
+        if not np.isfinite(a).all() or (a < -near).any() or (a > c + near).any():
             return None
-        return beta
+        return np.clip(a, 0.0, c) * self.y
 
     def _refuse(self, a: np.ndarray) -> NoReturn:
         weights = a / np.where(self.y > 0, a[self.y > 0].sum(), a[self.y < 0].sum())

@@ -23,6 +23,7 @@ from ..base import (
     sample_weights,
 )
 from ..certificate import Certificate, History
+from ..wording import shown
 from .binary import NotSeparable, Problem, Solution
 from .kernels import NAMES, Kernel
 
@@ -60,7 +61,7 @@ class _Machine(ClassifierMixin, Estimator):
         if len(present) < 2:
             only = self.classes_[present[0]] if len(present) else None
             raise DomainError(
-                f"{type(self).__name__}: a separation needs at least two classes, got 1 class: {only!r}",
+                f"{type(self).__name__}: a separation needs at least two classes, got 1 class: {shown(only)}",
                 why="" if len(self.classes_) < 2 else "the samples of all others have weight zero",
             )
         with np.errstate(invalid="ignore"):
@@ -70,7 +71,7 @@ class _Machine(ClassifierMixin, Estimator):
         try:
             found = problem.solve(float(self.tol), cache, most)
         except NotSeparable as e:
-            e.add_note(f"classes {names[0]!r} and {names[1]!r}")
+            e.add_note(f"classes {shown(names[0])} and {shown(names[1])}")
             raise
         gap, primal = found.certificate.gap, abs(found.certificate.primal)
         if not gap <= self.tol * max(primal, np.finfo(float).tiny):
@@ -82,24 +83,27 @@ class _Machine(ClassifierMixin, Estimator):
             )
         return found
 
-    def plot(self, X: Any = None, y: Any = None) -> Figure:
+    def plot(self, X: Any = None, y: Any = None, *, lang: str | None = None) -> Figure:
         """For two features: the line, its margins and the points, support points ringed; else the history of the fit.
 
         `X`, `y`: the points to show; by default the support points alone.
         """
         check_is_fitted(self)
         if self.n_features_in_ != 2 or getattr(self, "kernel", "linear") == "precomputed":
-            return super().plot()
+            return super().plot(lang=lang)
         from .picture import draw
 
-        return draw(self, X, y)
+        return draw(self, X, y, lang)
 
     def explain(self, X: Any, y: Any, *, adding: tuple[Any, Any] | None = None) -> Explanation:
-        """What each of the samples X, y that it was fitted to is to the machine; two classes.
+        """What each of the samples X, y is to the machine: support point, on the margin, deletable, replaceable.
 
-        Support point, on the margin with multiplier 0, deletable, replaceable; the range of multipliers that are not
-        unique. `adding=(X_new, y_new)`: which new samples would change the solution, and why the others would not.
-        See `cauchy.learn.svm.Explanation`.
+        X (n, p), y (n,): the samples that it was fitted to, of two classes. `adding=(X_new, y_new)`: which new samples
+        would change the solution, and why the others would not. The answer prints as a report; its fields, and an
+        example, are with `cauchy.learn.svm.Explanation`. Estimates, but for the verdict of the fit.
+
+        Raises DomainError where there are more than two classes, the loss is the squared hinge, or the samples are not
+        those of the fit; ShapeError where they are not as many.
         """
         check_is_fitted(self)
         from .explain import explain
@@ -201,7 +205,7 @@ class LinearSVC(_Machine):
         for j in [1] if k == 2 else range(k):
             signs = np.where(codes == j, 1.0, -1.0)
             if not (signs > 0).any():  # all its samples have weight zero
-                raise DomainError(f"LinearSVC: the samples of class {self.classes_[j]!r} all have weight zero")
+                raise DomainError(f"LinearSVC: the samples of class {shown(self.classes_[j])} all have weight zero")
             problem = Problem(Kernel("linear"), X, signs, c, self.fit_intercept, self.loss == "squared_hinge")
             found.append(self._solved(problem, ("the rest", self.classes_[j])))
         self.coef_ = np.array([s.w for s in found])
@@ -350,7 +354,7 @@ class SVC(_Machine):
         k = len(self.classes_)
         if len(np.unique(codes)) < k:
             gone = np.setdiff1d(np.arange(k), codes)[0]
-            raise DomainError(f"SVC: the samples of class {self.classes_[gone]!r} all have weight zero")
+            raise DomainError(f"SVC: the samples of class {shown(self.classes_[gone])} all have weight zero")
         problems, betas = [], []
         for i, j in combinations(range(k), 2):
             rows = np.flatnonzero((codes == i) | (codes == j))

@@ -17,6 +17,7 @@ import numpy as np
 
 from ...errors import CauchyError, DomainError, ShapeError
 from ...proof import Proof, Verdict
+from ..wording import shown
 from .margin import Margin, maximum_margin, ready
 
 FEW = 16  # points, up to which the search for the active set needs no guess from doubles
@@ -34,7 +35,9 @@ def rationals(values: Any, name: str) -> list[Fraction]:
         try:
             found.append(Fraction(v) if isinstance(v, int | float | str | Fraction | Decimal) else Fraction("none"))
         except (ValueError, OverflowError, ZeroDivisionError) as e:
-            raise DomainError(f"{name}: {v!r} is no rational number", fix="integers, fractions or finite floats") from e
+            raise DomainError(
+                f"{name}: {shown(v)} is no rational number", fix="integers, fractions or finite floats"
+            ) from e
     return found
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import DomainError, ShapeError
 from ...messages import say
 from ...proof import Proof, Result, Verdict
+from ..wording import shown
 from .margin import Margin, maximum_margin
 
 NEAR = 1e-6  # of a margin: at most so far from 1 is on it
@@ -21,14 +22,37 @@ SHOWN = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation(Result):
-    """Each sample's part in a fit.
+    """Each sample's part in a fit; as text, a report in sentences.
 
-    `margins` (n,): y f; `multipliers` (n,) in [0, c]; `least`, `most` (n,): the range of each multiplier over all that
-    are optimal (NaN where not computed). Index arrays: `support` (multiplier > 0), `bounded` (at c), `touching` (on the
-    margin with multiplier 0), `deletable` (multiplier 0: without all of them the solution is the same), `replaceable`
-    (support points whose multiplier can be 0). `added_margins`: y f of the samples that were to be added, None for
-    none; `changing`: those of them that change the solution. All of it in doubles: estimates, up to `NEAR` = 1e-6 of a
-    margin; the verdict is that of the fit's certificate.
+    For each of the n samples, as arrays (n,) of float64:
+
+    - `margins`: y f(x), with y = 1 for the second class, -1 for the first. 1: on the margin; more: beyond it, on its
+      own side; below 1: inside the margin, below 0: on the wrong side.
+    - `multipliers`: alpha in [0, c], the price of the sample's constraint; c = C times the sample's weight.
+    - `least`, `most`: between these the multiplier can lie without f changing; NaN where not computed (more than 200
+      samples on the margin).
+
+    Indices of samples, as arrays of integers:
+
+    - `support`: multiplier > 0; f is a sum over these alone. `bounded`: those of them at c, all inside the margin or
+      on it.
+    - `touching`: on the margin, with multiplier 0.
+    - `deletable`: multiplier 0; without all of them the solution is the same.
+    - `replaceable`: support points that others can stand in for, one at a time (`least` is 0).
+
+    Of the samples `adding` named, None without them: `added_margins` (m,), their y f; `changing`, the indices of
+    those that change the solution (y f < 1). `unique`: is there only one vector of multipliers?
+
+    All of it comes from doubles: estimates, "on the margin" means up to `NEAR` = 1e-6. The verdict and the proof are
+    those of the fit's certificate. Reference: Burges and Crisp (1999) on the uniqueness of the multipliers.
+
+    >>> from cauchy.learn import SVC
+    >>> X, y = [[0.0, 0.0], [2.0, 2.0], [2.0, 0.0], [-3.0, 0.0]], [-1, 1, 1, -1]
+    >>> told = SVC(C=10.0, kernel="linear").fit(X, y).explain(X, y, adding=([[5.0, 0.0], [0.5, 0.0]], [1, 1]))
+    >>> told.margins.round(6), told.support, told.touching, told.deletable
+    (array([1., 1., 1., 4.]), array([0, 2]), array([1]), array([1, 3]))
+    >>> told.added_margins.round(6), told.changing, told.unique
+    (array([ 4. , -0.5]), array([1]), True)
     """
 
     margins: np.ndarray
@@ -154,7 +178,7 @@ def _read(machine: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
     strange = ~np.isin(labels, machine.classes_)
     if strange.any():
         raise DomainError(
-            f"{type(machine).__name__}.explain: {labels[strange][0]!r} is none of the classes"
+            f"{type(machine).__name__}.explain: {shown(labels[strange][0])} is none of the classes"
             f" {machine.classes_.tolist()}"
         )
     return np.where(labels == machine.classes_[1], 1.0, -1.0), values

@@ -25,7 +25,8 @@ class Point:
 
     wb: np.ndarray
     a: np.ndarray
-    history: list[tuple[float, float, float]] = field(default_factory=list)  # primal, dual, mu
+    history: list[tuple[float, float, float]] = field(default_factory=list)  # primal, dual, and what `third` names
+    third: str = "measure"  # of the barrier; "band": how many samples the round saw
     separable: bool = True  # False: the hard margin has no feasible point as far as doubles can tell
 
 
@@ -178,7 +179,7 @@ def sift(X: np.ndarray, y: np.ndarray, c: np.ndarray, ridge: np.ndarray, tol: fl
     sample = sift(X[part], y[part], 4 * c[part], ridge, 1e-3)
     wb, history = sample.wb, []
     if not sample.separable:  # nor are all points, then
-        return Point(wb, np.bincount(part, sample.a, n), history, False)
+        return Point(wb, np.bincount(part, sample.a, n), history, "band", separable=False)
     margin = y * (X @ wb) - 1.0
     must = np.zeros(0, int)
     for attempt in range(12):
@@ -200,14 +201,14 @@ def sift(X: np.ndarray, y: np.ndarray, c: np.ndarray, ridge: np.ndarray, tol: fl
         point = interior(X[band], y[band], c[band], ridge, tol / 4, h, float(a.sum()))
         a[band] = point.a
         if not point.separable:
-            return Point(point.wb, a, history, False)
+            return Point(point.wb, a, history, "band", separable=False)
         now = y * (X @ point.wb) - 1.0
         v = X.T @ (y * a)
         primal = float(point.wb @ (ridge * point.wb)) / 2 + (0.0 if hard else float(c @ np.maximum(-now, 0.0)))
         dual = float(a.sum()) - float(v @ (ridge * v)) / 2
         history.append((primal, dual, float(len(band))))
         if (not hard and primal - dual <= tol * primal) or (hard and now.min() > -tol):
-            return Point(point.wb, a, history)
+            return Point(point.wb, a, history, "band")
         if hard:
             must, wb, margin = np.flatnonzero(outside & (now < 0)), point.wb, now
         else:

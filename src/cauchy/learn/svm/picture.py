@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 GRID = 300
 
 
-def draw(machine: Any, X: Any, y: Any) -> Figure:
-    """`machine.plot(X, y)`: lines f = 0 and f = -1, 1 (two classes), or the regions of more."""
+def draw(machine: Any, X: Any, y: Any, lang: str | None = None) -> Figure:
+    """`machine.plot(X, y, lang=lang)`: lines f = 0 and f = -1, 1 (two classes), or the regions of more."""
     points, labels = _points(machine, X, y)
     ringed = _dense(machine.support_vectors_)
     low, high = _window(np.vstack([points, ringed]))
@@ -37,20 +37,20 @@ def draw(machine: Any, X: Any, y: Any) -> Figure:
                 if values.min() < level < values.max():
                     ax.contour(*axes_of, values, levels=[level], colors="#111827", linestyles=line, linewidths=1.4)
             line = "axis_line" if hasattr(machine, "coef_") else "axis_curve"
-            handles += ax.plot([], [], "-", color="#111827", lw=1.4, label=say(f"learn.svm_{line}"))
-            handles += ax.plot([], [], "--", color="#111827", lw=1.4, label=say("learn.svm_axis_margin"))
+            handles += ax.plot([], [], "-", color="#111827", lw=1.4, label=say(f"learn.svm_{line}", lang))
+            handles += ax.plot([], [], "--", color="#111827", lw=1.4, label=say("learn.svm_axis_margin", lang))
         else:
             region = np.searchsorted(machine.classes_, machine.predict(grid)).reshape(GRID, GRID)
             shades = [colors[j % 5] for j in range(k)]
             ax.contourf(*axes_of, region, levels=np.arange(k + 1) - 0.5, colors=shades, alpha=0.12)
         for j, name in enumerate(machine.classes_):
             of = points[labels == name]
-            label = say("learn.svm_axis_class", name=name)
+            label = say("learn.svm_axis_class", lang, name=name)
             handles += ax.plot(*of.T, marks[j % 5], color=colors[j % 5], ms=6 if len(points) < 200 else 3, label=label)
         if len(ringed):
             handles += ax.plot(
                 *ringed.T, "o", mfc="none", mec="#111827", ms=11 if len(points) < 200 else 6, mew=1.2,
-                label=say("learn.svm_axis_support"),
+                label=say("learn.svm_axis_support", lang),
             )  # fmt: skip
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel="x₁", ylabel="x₂")
         ax.grid(False)

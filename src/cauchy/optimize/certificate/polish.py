@@ -3,8 +3,8 @@
 From a point near a minimum. In every round the active set is read off anew: a constraint whose multiplier is a larger
 part of the gradient than its slack is of its scale (Hintermüller, Ito, Kunisch 2002), an equality, or one that is
 violated. Where the KKT matrix is singular the step leaves the flat directions alone and goes the shortest way to the
-constraints, so that convergence to degenerate solutions is linear, as Newton's is. What comes back has the smallest
-residuals met.
+constraints, so that convergence to degenerate solutions is linear, as Newton's is; from there on with more digits.
+What comes back has the smallest residuals met.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from ..problem import Problem
 from ..result import Multipliers
+from .flats import stationary
 from .kkt import EPS, Curvature, Point, Vector, multipliers, near, residuals
 
 ROUNDS = 60
@@ -28,11 +29,11 @@ PATIENCE = 6  # rounds without progress
 class _State:
     """A point with the multipliers that fit it best, its residuals and Newton's step from there."""
 
-    __slots__ = ("H", "kept", "merit", "point", "rest", "step", "strong", "y")
+    __slots__ = ("H", "flat", "kept", "merit", "point", "rest", "step", "strong", "y")
 
     def __init__(self, problem: Problem, x: Vector, reach: float, y: Vector | None = None) -> None:
         self.point = point = Point(problem, x)
-        self.merit = np.inf
+        self.merit, self.flat = np.inf, False
         if not point.finite:
             return
         gaps = point.gaps()
@@ -50,6 +51,7 @@ class _State:
     def newton(self, damping: float = 0.0) -> Vector:
         point = self.point
         curve = Curvature(point, self.H, self.strong, self.rest.s)
+        self.flat = bool((curve.signs == 0).any())
         upper = np.where(point.equal, True, np.where(self.y == 0, point.v > point.high, self.y > 0))
         gap = np.where(upper, point.high, point.low) - point.v
         return curve.newton(point.residual(self.kept), gap[self.strong], self.H, damping)
@@ -89,6 +91,7 @@ def _polish(problem: Problem, x: Vector, given: Multipliers | None) -> tuple[Vec
             best = found
         if best.merit <= ENOUGH:
             break
+    best = _sharper(problem, best)
     y = best.y if best.merit < np.inf else np.zeros(problem.m + problem.n)
     return best.point.x, Multipliers(y[: problem.m], y[problem.m :])
 
@@ -115,3 +118,12 @@ def _run(problem: Problem, state: _State, x: Vector, reach: float) -> _State:
             break
         last = size
     return best
+
+
+def _sharper(problem: Problem, state: _State) -> _State:
+    """Where curvature is lost in rounding, Newton's method in eighty digits."""
+    if not (state.flat and state.merit <= SMALL):
+        return state
+    x = stationary(state.point, state.y, state.strong)
+    found = state if x is None else _State(problem, state.settle(x), REACHES[-1])
+    return found if found.merit <= max(state.merit, ENOUGH) else state

@@ -19,7 +19,7 @@ import numpy as np
 from ...errors import DomainError, ShapeError
 from ...proof import Proof, Verdict
 from ..lagrange.stationary import Formulas, formulas
-from ..problem import Problem, problem
+from ..problem import Problem, asked_about
 from ..rational import Row, dot, eliminate, semidefinite, solve
 from . import Certificate, certify
 
@@ -66,11 +66,12 @@ def prove_optimum(
     """
     if np.ndim(x) != 1 or isinstance(x, (str, bytes)):
         fix = "prove_optimum(lambda x: x[0] ** 2, [0])"
-        raise ShapeError(f"x is {x!r}; wanted a list of numbers, one for each variable", fix=fix)
+        raise ShapeError(f"x is {_plain(x)!r}; wanted a list of numbers, one for each variable", fix=fix)
     point = [_fraction(v) for v in x]
     floats = np.array([float(v) for v in point])
     try:
-        p = f if isinstance(f, Problem) else problem(f, floats, bounds=bounds, subject_to=subject_to, args=args)
+        start = None if isinstance(f, Problem) else floats
+        p = asked_about("prove_optimum", f, start, args, bounds, subject_to)
     except IndexError as e:
         raise ShapeError(f"x has {floats.size} entries, and f or a constraint asks for another: {e}") from e
     found = certify(p, floats)
@@ -83,11 +84,16 @@ def prove_optimum(
     return found if rounded and judged.verdict is not Verdict.PROVED else judged
 
 
+def _plain(v: Any) -> Any:
+    """NumPy's numbers as Python's."""
+    return v.item() if isinstance(v, np.generic) else v
+
+
 def _fraction(v: Any) -> Fraction:
     try:
-        exact = Fraction(v.item() if isinstance(v, np.generic) else v)
+        exact = Fraction(_plain(v))
     except (TypeError, ValueError, OverflowError):
-        raise DomainError(f"x holds {v!r}; wanted a finite rational number") from None
+        raise DomainError(f"x holds {_plain(v)!r}; wanted a finite rational number") from None
     if isinstance(v, (float, np.floating)):
         simple = exact.limit_denominator(SIMPLE)
         return simple if abs(simple - exact) <= NEAR * max(1, abs(exact)) else exact

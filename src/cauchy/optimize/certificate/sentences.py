@@ -12,7 +12,7 @@ from ...messages import say
 from ...proof import Verdict
 
 if TYPE_CHECKING:
-    from . import Certificate
+    from .record import Certificate
 
 MOST = 8  # multipliers that are written out
 STATIONARY = ("minimum", "degenerate", "near", "saddle", "maximum", "unknown")
@@ -39,10 +39,12 @@ def certificate_text(c: Certificate, lang: str | None = None) -> str:
         lines += _constraints(c, tell)
     if c.curvature.size and c.kind in STATIONARY:
         lines.append(tell("inertia", positive=c.inertia[0], zero=c.inertia[1], negative=c.inertia[2]))
+    if "digits" in c.estimates:
+        lines.append(tell(f"digits_{c.estimates['digits']}"))
     if c.fritz_john is not None:
         lines.append(tell("fritz_john", part=c.fritz_john.objective, residual=c.fritz_john.residual))
     if c.certified:
-        lines.append(tell(f"scope_{c.scope}"))
+        lines.append(tell("scope_lowest" if "lowest" in c.estimates else f"scope_{c.scope}"))
     return "\n".join(lines)
 
 

@@ -1,7 +1,8 @@
-"""Minima of convex problems without second derivatives: how low can f be, from its gradients around a point.
+"""How low f can be anywhere: by its range, and in convex problems by gradients around a point, without second ones.
 
-For convex f, f(y) >= f(x_k) + g_k'(y - x_k) at every x_k. Weights w_k >= 0 of sum 1 for which sum w_k g_k points out
-of the box only (0, where no bound is active) give f(y) >= sum w_k (f(x_k) + g_k'(x - x_k)) for all feasible y.
+For convex f, f(y) >= f(x_k) + g_k'(y - x_k) at every x_k, and for a convex row c <= u, 0 >= c(x_k) - u + J_k(y - x_k)
+where y is feasible. Weights of sum 1 for f, and weights >= 0 for the active rows, for which the sum of gradients is 0
+or points out of the box give a lower bound of f(y) for all feasible y.
 Reference: C. Lemaréchal (1975), the aggregate subgradient of bundle methods.
 """
 
@@ -12,73 +13,60 @@ import weakref
 import numpy as np
 from scipy.optimize import nnls
 
-from ...calculus import differentiate
-from ...errors import CauchyError
-from ...tracer import trace
-from ..convexity.analysis import Analysis, curved
-from ..convexity.composition import CONCAVE, CONVEX
+from ..convexity import proved
 from ..problem import Problem
 from .kkt import Point, Vector
 
 STEP = 2.0**-30  # of the points around, relative to the lengths
 LEFT = 1e-10  # of the gradients, in their weighted sum
 MOST = 100  # variables
-MOST_ENCLOSED = 12  # for enclosing second derivatives
 
-_convex: weakref.WeakKeyDictionary[Problem, bool] = weakref.WeakKeyDictionary()
-
-
-def proved_convex(problem: Problem) -> bool:
-    """Whether composition, or an enclosure of second derivatives, proves the problem convex.
-
-    What `convexity` proves, without its search for a refutation, and so in milliseconds.
-    """
-    if problem.n > MOST:
-        return False
-    if problem not in _convex:
-        _convex[problem] = _proved(problem)
-    return _convex[problem]
+_known: weakref.WeakKeyDictionary[Problem, tuple[bool, float]] = weakref.WeakKeyDictionary()
 
 
-def _proved(p: Problem) -> bool:
-    try:
-        f = Analysis(trace(p.f, p.x0))
-        rows = CONVEX | CONCAVE if p.c is None else Analysis(trace(p.c, p.x0)).over(p.lower, p.upper).bits
-        needs = np.where(np.isfinite(p.cu), CONVEX, 0) | np.where(np.isfinite(p.cl), CONCAVE, 0)
-        if ((rows & needs) != needs).any():
-            return False
-        bits = f.bits(p.lower, p.upper)
-        if not bits and f.regular and p.n <= MOST_ENCLOSED:
-            bits = curved(Analysis(trace(differentiate.hessian(p.f), p.x0)), p.lower, p.upper)
-    except CauchyError:  # nothing to look at
-        return False
-    return bool(bits & CONVEX)
+def known(problem: Problem) -> tuple[bool, float]:
+    """Whether the problem is proved convex, and a proved lower bound of f on its box."""
+    if problem not in _known:
+        _known[problem] = proved(problem) if problem.n <= MOST else (False, -np.inf)
+    return _known[problem]
 
 
-def lowest_possible(point: Point) -> float:
-    """A lower bound of a convex f over its box, as far as gradients around the point tell; -inf where they do not."""
+def lowest_possible(point: Point, active: Vector) -> float:
+    """A lower bound of f in a convex problem, as far as gradients around the point tell; -inf where they do not."""
     problem, n, t = point.problem, point.n, point.lengths
-    if n > MOST or point.m:
+    if n > MOST:
         return -np.inf
+    rows = active[active < point.m]
+    sign = np.where(np.abs(point.high - point.v)[rows] <= np.abs(point.v - point.low)[rows], 1, -1)
+    both = point.equal[rows]  # these are affine
+    rows, sign = np.concatenate((rows, rows[both])), np.concatenate((sign, -sign[both]))
+    side = np.where(sign > 0, point.high[rows], point.low[rows])
     rng = np.random.default_rng(0)  # no symmetric directions: almost nowhere is a convex function not differentiable
     ways = np.vstack((np.eye(n) + rng.uniform(-0.1, 0.1, (n, n)), rng.normal(size=(n + 4, n))))
-    values, gradients = [], []
+    cuts, of_rows = [], []
     for d in np.vstack((ways, -ways)):
         x = np.clip(point.x + STEP * t * d, problem.lower, problem.upper)
         f, g = problem.value_and_gradient(x)
-        values.append(float(f) + float(np.asarray(g) @ (point.x - x)))
-        gradients.append(np.asarray(g) * t)
-    G = np.array(gradients)
-    fine = np.isfinite(G).all(axis=1) & np.isfinite(values)
-    if not fine.any():
+        cuts.append((float(f) + float(np.asarray(g) @ (point.x - x)), np.asarray(g) * t))
+        if rows.size:
+            J = np.asarray(problem.jacobian(x))[rows]
+            of_rows += zip(
+                sign * (problem.constraints(x)[rows] + J @ (point.x - x) - side), sign[:, None] * J * t, strict=True
+            )
+    cuts, of_rows = ([(v, g) for v, g in all_ if np.isfinite(v + g @ g)] for all_ in (cuts, of_rows))
+    if not cuts:
         return -np.inf
-    G, bounds = G[fine], np.array(values)[fine]
+    G = np.array([g for _, g in cuts])
     top = float(np.abs(G).max()) or 1.0
-    out = np.vstack((np.eye(n)[point.x >= problem.upper], -np.eye(n)[point.x <= problem.lower]))
+    sizes = [float(np.abs(g).max()) or 1.0 for _, g in of_rows]
+    normals = np.array([g / s for (_, g), s in zip(of_rows, sizes, strict=True)]).reshape(-1, n)
+    out = np.vstack((normals, np.eye(n)[point.x >= problem.upper], -np.eye(n)[point.x <= problem.lower]))
     columns = np.vstack((np.hstack((G.T / top, out.T)), np.r_[np.ones(len(G)), np.zeros(len(out))]))
     try:
         w, rest = nnls(columns, np.r_[np.zeros(n), 1.0])
     except RuntimeError:
         return -np.inf
-    weights: Vector = w[: len(G)]
-    return float(weights @ bounds / weights.sum()) if rest <= LEFT else -np.inf
+    weights, pushes = w[: len(G)], w[len(G) : len(G) + len(sizes)] * top
+    over = sum(p * v / s for p, (v, _), s in zip(pushes, of_rows, sizes, strict=True))
+    bound = float(weights @ [v for v, _ in cuts] + over) / float(weights.sum())
+    return bound if rest <= LEFT else -np.inf

@@ -24,7 +24,7 @@ from ...tracer import trace
 from ..problem import Problem, asked_about
 from . import polynomial
 from .analysis import Analysis, Stop, curved
-from .composition import AFFINE, CONCAVE, CONVEX
+from .facts import AFFINE, CONCAVE, CONVEX
 
 Curvature = Literal["constant", "affine", "convex", "concave", "neither", "unknown"]
 SAMPLES = 40
@@ -134,32 +134,50 @@ def convexity(
     started = time.perf_counter()
     f = asked_about("convexity", f, x0, args, bounds, subject_to)
     with np.errstate(all="ignore"):
-        found = _Asked(f.f, f).answer()
+        found = _Asked(f).answer()
     found.cost["seconds"] = time.perf_counter() - started  # type: ignore[index]
     return found
+
+
+def proved(p: Problem) -> tuple[bool, float]:
+    """What is found without searching, fast: is the problem proved convex? And a lower bound of f on its box.
+
+    The bound is one of the function over the reals that the graph means, where it is defined; -inf where none is known.
+    """
+    with np.errstate(all="ignore"):
+        asked = _Asked(p)
+        if asked.graph is None:
+            return False, -np.inf
+        analysis = asked.analysis
+        fact = analysis.over(p.lower, p.upper)
+        bits = int(np.bitwise_and.reduce(fact.bits, axis=None)) & AFFINE
+        fits = p.c is None or asked.rows()[1]
+        return bool(fits and (bits or asked.by_hessian()) & CONVEX), float(np.min(fact.low))
 
 
 class _Asked:
     """One question: f over the box of a problem."""
 
-    def __init__(self, f: Callable[..., Any], p: Problem) -> None:
-        self.f, self.p = f, p
+    def __init__(self, p: Problem) -> None:
+        self.f, self.p = p.f, p
         try:
-            self.graph: Graph | None = trace(f, p.x0)
+            self.graph: Graph | None = trace(p.f, p.x0)
         except CauchyError as e:
             self.graph, self.stop = None, Stop("untraced", e.what, e.where)
+        else:
+            self.analysis = Analysis(self.graph)
 
     def answer(self) -> Convexity:
         if self.graph is None:
             return Convexity("unknown", None, self.stop, ("unknown",) * self.p.m, cost={})
-        analysis = self.analysis = Analysis(self.graph)
+        analysis = self.analysis
         bits = analysis.bits(self.p.lower, self.p.upper)
         steps, stop = analysis.told(), analysis.stop
-        if not bits and (bits := self._by_hessian()):
+        if not bits and (bits := self.by_hessian()):
             word: Curvature = "convex" if bits & CONVEX else "concave"
             sign = "negative" if word == "convex" else "positive"
             steps = (f"the Hessian, enclosed over the box, has no {sign} eigenvalue",)
-        rows, fits = self._rows() if self.p.c is not None else ((), True)
+        rows, fits = self.rows() if self.p.c is not None else ((), True)
         if bits & CONVEX:
             word = "constant" if not analysis.varies else "affine" if bits == AFFINE else "convex"
             proof = Proof("composition", "f is convex on the box, where it is defined", steps)
@@ -175,7 +193,7 @@ class _Asked:
         )
         return Convexity(word, segment, stop, rows, verdict=Verdict.REFUTED, proof=proof, cost={})
 
-    def _by_hessian(self) -> int:
+    def by_hessian(self) -> int:
         """Bits from the enclosure of all second derivatives over the box, on all of which f must have them."""
         p = self.p
         if p.n > MOST_ENCLOSED or not self.analysis.regular:
@@ -185,7 +203,7 @@ class _Asked:
         except CauchyError:
             return 0
 
-    def _rows(self) -> tuple[tuple[Curvature, ...], bool]:
+    def rows(self) -> tuple[tuple[Curvature, ...], bool]:
         p = self.p
         try:
             fact = Analysis(trace(p.c, p.x0)).over(p.lower, p.upper)  # type: ignore[arg-type]

@@ -13,13 +13,16 @@ from ...errors import Site
 from ...graph import Graph, Node, reachable
 from .. import rational
 from . import polynomial
-from .composition import AFFINE, CONCAVE, CONVEX, EPS, RULES, Fact, constant, unknown, variable
+from .composition import RULES, UNDERFLOW
 from .domains import ROUGH, SMOOTH, defined
+from .facts import AFFINE, CONCAVE, CONVEX, EPS, Fact, constant, unknown, variable
 from .polynomial import MANY
 
 MOST_EXACT = 40  # variables, for LDL' over the rationals
 MOST_QUADRATIC = 100  # variables of a quadratic form whose coefficients are collected
 MOST_ENTRIES = 32  # quadratic forms in one node
+HUGE = 1e150  # entries whose squares are doubles
+CHOICES = {P.maximum, P.minimum, P.fmax, P.fmin, P.clip, P.where}  # what infinite constants are good for
 WORDS = {AFFINE: "affine", CONVEX: "convex", CONCAVE: "concave"}
 
 
@@ -28,8 +31,8 @@ Why = Literal["composition", "rule", "domain", "control", "guard", "untraced"]
 
 class Stop(NamedTuple):
     """Where composition ends: "composition" (the rules do not cover this use), "rule" (no rule for the primitive),
-    "domain" (nor is it defined wherever its arguments are), "control" (a loop or branch), "guard" (Python branched on a
-    value), "untraced"."""
+    "domain" (nor is it defined wherever its arguments are, or a constant is not finite), "control" (a loop or branch),
+    "guard" (Python branched on a value), "untraced"."""
 
     why: Why
     what: str
@@ -57,6 +60,7 @@ class Analysis:
         self.constants = {
             n: constant(n.value) for n in needed if not self.degrees[n] and not isinstance(n.dtype, tuple)
         }
+        self.endless = {n for n, known in self.constants.items() if not np.isfinite(known.low).all()}
         # quadratics that are used as more than parts of quadratics: there the form as a whole counts
         self.whole = {a for n in graph.nodes if self.degrees[n] > 2 for a in n.args} | {self.out}
         self.guard = next((g for g in graph.guards if self.degrees[g.node]), None)
@@ -92,9 +96,11 @@ class Analysis:
 
     def _learn(self, n: Node, facts: dict[Node, Fact]) -> Fact:
         rule = None if isinstance(n.dtype, tuple) else RULES.get(n.prim)
-        if rule is None:
+        endless = n.prim not in CHOICES and not self.endless.isdisjoint(n.args)
+        if rule is None or endless:
             self.regular = self.inner = self.total[n] = self.convex_domain[n] = False
-            self._stops("control" if isinstance(n.dtype, tuple) or n.prim is P.item else "rule", n)
+            control = isinstance(n.dtype, tuple) or n.prim is P.item
+            self._stops("control" if control else "domain" if endless else "rule", n)
             return unknown(() if isinstance(n.dtype, tuple) else n.shape)
         given = [facts[a] for a in n.args]
         fact = rule(n, *given)
@@ -194,13 +200,14 @@ def curved(hessian: Analysis, lower: np.ndarray, upper: np.ndarray) -> int:
     n = lower.size
     low, high = fact.low.reshape(n, n), fact.high.reshape(n, n)
     size = np.maximum(np.abs(low), np.abs(high))
-    beside = size.sum(axis=1) - size.diagonal() if n > 1 else np.zeros(1)
-    bits = CONVEX * bool((low.diagonal() >= beside * (1 + n * EPS)).all())
-    bits |= CONCAVE * bool((high.diagonal() <= -beside * (1 + n * EPS)).all())
-    if not bits and np.isfinite(size).all():
-        middle, reach = (low + high) / 2, float((high - low).sum(axis=1).max()) / 2
+    # not the whole row less its diagonal, which would cancel; rounded up
+    beside = np.where(np.eye(n, dtype=bool), 0.0, size).sum(axis=1) * (1 + 2 * n * EPS)
+    bits = CONVEX * bool((low.diagonal() >= beside).all()) | CONCAVE * bool((high.diagonal() <= -beside).all())
+    if not bits and size.max() < HUGE:
+        middle, width, whole = (low + high) / 2, high - low, size.sum(axis=1) + size.sum(axis=0)
         values = np.linalg.eigvalsh((middle + middle.T) / 2)
-        reach += 32 * n * n * EPS * float(size.sum(axis=1).max())
+        reach = float((width.sum(axis=1) + width.sum(axis=0)).max()) / 4  # of the symmetric part of E
+        reach += 32 * n * n * EPS * float(whole.max()) + UNDERFLOW
         bits = CONVEX * bool(values[0] >= reach) | CONCAVE * bool(values[-1] <= -reach)
     return bits
 
@@ -214,11 +221,15 @@ def semidefinite(M: list[list[Fraction]]) -> bool:
     used = [i for i, row in enumerate(M) if any(row)]
     if len(used) <= MOST_EXACT:
         return rational.semidefinite([[M[i][j] for j in used] for i in used]) is None
-    A = np.array([[float(M[i][j]) for j in used] for i in used])
-    d = A.diagonal()
-    if not (d > 0).all():
+    if any(M[i][i] <= 0 for i in used):
         return False
-    scale = 1 / np.sqrt(d)
+    # powers of 2 that make the diagonal about 1, whatever size numbers have; then entries above 4 are above it
+    size = {i: (M[i][i].numerator.bit_length() - M[i][i].denominator.bit_length()) // 2 for i in used}
+    scaled = [[M[i][j] / Fraction(2) ** (size[i] + size[j]) for j in used] for i in used]
+    if any(abs(v) > 4 for row in scaled for v in row):
+        return False
+    A = np.array(scaled, float)
+    scale = 1 / np.sqrt(A.diagonal())
     k = len(used)
     A = A * scale * scale[:, None]  # diagonal 1: each of the roundings up to here changes A by less than 8 EPS |A|
     bound = float(8 * EPS * np.abs(A).sum(axis=1).max()) + 4 * k * (k + 2) * EPS

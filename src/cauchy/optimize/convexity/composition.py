@@ -10,7 +10,6 @@ looked at where it is defined: log(x) is concave on x > 0.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,63 +17,7 @@ import numpy as np
 from ... import ops as P
 from ...graph import CONST, Node, Primitive
 from ...read.value import value as meaning
-
-CONVEX, CONCAVE, AFFINE = 1, 2, 3
-EPS = 2.0**-52
-TINY = 5e-324
-
-
-@dataclass(frozen=True)
-class Fact:
-    """What is known of a node, entry by entry: it lies in [low, high]; `bits` CONVEX | CONCAVE; log-convex."""
-
-    low: np.ndarray
-    high: np.ndarray
-    bits: np.ndarray
-    log: np.ndarray
-
-    @property
-    def fixed(self) -> bool:
-        """Is it a constant, known exactly?"""
-        return bool(np.all(self.low == self.high))
-
-
-def constant(value: Any) -> Fact:
-    a = np.asarray(value)
-    numbers = a.astype(np.float64) if a.dtype.kind in "fiub" else np.full(a.shape, np.nan)
-    return Fact(numbers, numbers, np.where(np.isfinite(numbers), AFFINE, 0), numbers >= 0)
-
-
-def variable(low: Any, high: Any) -> Fact:
-    low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
-    return Fact(low, high, np.full(low.shape, AFFINE), np.zeros(low.shape, bool))
-
-
-def unknown(shape: tuple[int, ...], low: Any = -np.inf, high: Any = np.inf) -> Fact:
-    full = lambda v: np.broadcast_to(np.asarray(v, np.float64), shape)
-    return Fact(full(low), full(high), np.zeros(shape, int), np.zeros(shape, bool))
-
-
-def _fact(low: Any, high: Any, bits: Any, log: Any = False) -> Fact:
-    """Outward rounded; NaN means not known. What is log-convex is convex."""
-    low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
-    low, high = (np.where(np.isnan(v), s, v) for v, s in ((low, -np.inf), (high, np.inf)))
-    bits, log = np.broadcast_to(bits, low.shape), np.broadcast_to(log, low.shape)
-    # a sum that comes out as 0 is 0, and a product is 0 only with a factor (see `_product_range`)
-    low, high = (np.where(v == 0, v, np.nextafter(v, s)) for v, s in ((low, -np.inf), (high, np.inf)))
-    return Fact(low, high, bits | (log * CONVEX), log)
-
-
-def _swap(bits: Any) -> Any:
-    return ((bits & CONVEX) << 1) | ((bits & CONCAVE) >> 1)
-
-
-def compose(convex: Any, concave: Any, up: Any, down: Any, bits: Any) -> Any:
-    """Bits of h(g) from those of g: h convex or concave, rising or falling on the range of g."""
-    affine = bits == AFFINE
-    passes = lambda side: affine | (up & ((bits & side) > 0)) | (down & ((_swap(bits) & side) > 0))
-    return np.where(convex & passes(CONVEX), CONVEX, 0) | np.where(concave & passes(CONCAVE), CONCAVE, 0)
-
+from .facts import AFFINE, CONCAVE, CONVEX, EPS, TINY, Fact, compose, constant, fact, swap, unknown
 
 # -- functions of one variable -----------------------------------------------------------------------------------------
 
@@ -90,12 +33,25 @@ LINE: Shape = lambda l, h: (YES, YES, YES, NO)
 UNKNOWN: Shape = lambda l, h: (NO, NO, NO, NO)
 
 
+QUARTER = float.fromhex("0x1.921fb54p0"), float.fromhex("0x1.10b4611a62633p-30")  # pi/2, to 2**-85
+
+
+def _quarters(m: Any) -> tuple[Any, Any]:
+    """The doubles nearest to m pi/2, from below and from above: equal at 0, and infinitely far apart for a large m."""
+    first, second = m * QUARTER[0], m * QUARTER[1]  # the first has no rounding, the second at most |m| 2**-81
+    s = first + second
+    rest = second - (s - first)  # Dekker (1971): exact, as |first| > |second|
+    sure = np.abs(m) * 2.0**-79
+    below = np.where((rest > sure) | (m == 0), s, np.nextafter(s, -np.inf))
+    above = np.where((rest < -sure) | (m == 0), s, np.nextafter(s, np.inf))
+    far = np.abs(m) >= 2.0**24
+    return np.where(far, -np.inf, below), np.where(far, np.inf, above)
+
+
 def _half_periods(l: Any, h: Any, shift: float) -> tuple[Any, Any]:
     """Where [l, h] lies in an even or an odd one of the intervals [(k - shift) pi, (k + 1 - shift) pi]."""
     k = np.floor(np.where(np.isfinite(l), l, 0.0) / np.pi + shift)
-    low, high = (k - shift) * np.pi, (k + 1 - shift) * np.pi
-    slack = np.where(np.abs(k) > 1, 4 * EPS * (np.abs(k) + 2), 0.0)  # the double pi is below pi
-    inside = (l >= low + slack * np.pi) & (h <= high - slack * np.pi)
+    inside = (l >= _quarters(2 * (k - shift))[1]) & (h <= _quarters(2 * (k + 1 - shift))[0])
     return inside & (k % 2 == 0), inside & (k % 2 == 1)
 
 
@@ -121,6 +77,9 @@ def _hyperbola(l: Any, h: Any) -> tuple[Any, Any, Any, Any]:
 
 
 INF = np.inf
+UNDERFLOW = 1e-300  # room for what underflows, and for how it is rounded
+# near a zero of theirs that is no simple number, these have an absolute error
+ABSOLUTE = {P.gammaln, P.digamma, P.ndtri, P.erfcinv, P.logit}
 # shape, and the range of the whole function
 ATOMS: dict[Primitive, tuple[Shape, float, float]] = {
     **dict.fromkeys((P.exp, P.exp2), (CONVEX_UP, 0.0, INF)),
@@ -156,11 +115,13 @@ ATOMS: dict[Primitive, tuple[Shape, float, float]] = {
 }
 
 
-def _range(f: Callable[..., Any], x: Fact, up: Any, down: Any, convex: Any, low: float, high: float) -> tuple[Any, Any]:
+def _range(
+    f: Callable[..., Any], x: Fact, up: Any, down: Any, convex: Any, low: float, high: float, room: float = UNDERFLOW
+) -> tuple[Any, Any]:
     """Of f over the range of x, from its ends where f is monotone or has its minimum between them."""
     with np.errstate(all="ignore"):
         a, b = (np.asarray(f(v), np.float64) for v in (x.low, x.high))
-    pad = lambda v, side: v + side * (16 * EPS * np.abs(v) + 1e-300)
+    pad = lambda v, side: v + side * (64 * EPS * np.abs(v) + room)
     left = np.where(up, pad(a, -1), np.where(down, pad(b, -1), low))
     right = np.where(up, pad(b, 1), np.where(down, pad(a, 1), np.where(convex, pad(np.fmax(a, b), 1), high)))
     left, right = (np.where(np.isnan(v), s, v) for v, s in ((left, low), (right, high)))
@@ -173,7 +134,8 @@ def atom(n: Node, x: Fact) -> Fact:
         high = np.pi ** n.params["order"] / (n.params["order"] + 1) * (1 + 16 * EPS)
         low = -high
     convex, concave, up, down = shape(x.low, x.high)
-    left, right = _range(lambda v: meaning[n.prim](v, **n.params), x, up, down, convex, low, high)
+    room = 64 * EPS if n.prim in ABSOLUTE else UNDERFLOW
+    left, right = _range(lambda v: meaning[n.prim](v, **n.params), x, up, down, convex, low, high, room)
     bits = compose(convex, concave, up, down, x.bits)
     log = np.zeros(x.low.shape, bool)
     if n.prim in (P.exp, P.exp2):
@@ -182,7 +144,7 @@ def atom(n: Node, x: Fact) -> Fact:
         bits = bits | np.where(x.log, CONVEX, 0)
     elif n.prim in (P.identity, P.positive, P.stop_gradient, P.square, P.sqrt):
         log = x.log
-    return _fact(left, right, bits, log)
+    return fact(left, right, bits, log)
 
 
 # -- arithmetic --------------------------------------------------------------------------------------------------------
@@ -203,11 +165,11 @@ def _product_range(a: Fact, b: Fact) -> tuple[Any, Any]:
 
 def add(n: Node, a: Fact, b: Fact) -> Fact:
     with np.errstate(invalid="ignore"):
-        return _fact(a.low + b.low, a.high + b.high, a.bits & b.bits, a.log & b.log)
+        return fact(a.low + b.low, a.high + b.high, a.bits & b.bits, a.log & b.log)
 
 
 def negative(n: Node, a: Fact) -> Fact:
-    return _fact(-a.high, -a.low, _swap(a.bits))
+    return fact(-a.high, -a.low, swap(a.bits))
 
 
 def subtract(n: Node, a: Fact, b: Fact) -> Fact:
@@ -217,8 +179,8 @@ def subtract(n: Node, a: Fact, b: Fact) -> Fact:
 def scale(c: Any, x: Fact) -> Fact:
     """c x for numbers c."""
     k = constant(c)
-    bits = np.where(k.low > 0, x.bits, np.where(k.low < 0, _swap(x.bits), np.where(k.low == 0, AFFINE, 0)))
-    return _fact(*_product_range(k, x), np.where(np.isfinite(k.low), bits, 0), (k.low >= 0) & x.log)
+    bits = np.where(k.low > 0, x.bits, np.where(k.low < 0, swap(x.bits), np.where(k.low == 0, AFFINE, 0)))
+    return fact(*_product_range(k, x), np.where(np.isfinite(k.low), bits, 0), (k.low >= 0) & x.log)
 
 
 def multiply(n: Node, a: Fact, b: Fact) -> Fact:
@@ -230,14 +192,14 @@ def multiply(n: Node, a: Fact, b: Fact) -> Fact:
     for first, second, one in ((x, y, a), (y, x, b)):
         if second.prim is P.log and second.args[0] is first:  # x log x
             convex = (one.bits == AFFINE) * CONVEX
-            return _fact(*_product_range(a, b), convex)
-    return _fact(*_product_range(a, b), 0, a.log & b.log)
+            return fact(*_product_range(a, b), convex)
+    return fact(*_product_range(a, b), 0, a.log & b.log)
 
 
 def _square(x: Fact) -> Fact:
     convex, concave, up, down = BOWL(x.low, x.high)
     low, high = _range(np.square, x, up, down, convex, 0.0, np.inf)
-    return _fact(low, high, compose(convex, concave, up, down, x.bits), x.log)
+    return fact(low, high, compose(convex, concave, up, down, x.bits), x.log)
 
 
 def divide(n: Node, a: Fact, b: Fact) -> Fact:
@@ -248,10 +210,10 @@ def divide(n: Node, a: Fact, b: Fact) -> Fact:
                 for v, w in ((v, v / b.low) for v in (a.low, a.high))
             ]
         signs = scale(np.where(b.low == 0, np.nan, np.sign(b.low)), a)
-        return _fact(np.minimum(*ends), np.maximum(*ends), signs.bits, signs.log)
+        return fact(np.minimum(*ends), np.maximum(*ends), signs.bits, signs.log)
     convex, concave, up, down = _hyperbola(b.low, b.high)
     low, high = _range(np.reciprocal, b, up, down, NO, -np.inf, np.inf)
-    inverse = _fact(low, high, compose(convex, concave, up, down, b.bits))
+    inverse = fact(low, high, compose(convex, concave, up, down, b.bits))
     if a.fixed:
         scaled = scale(a.low, inverse)  # 0 / x is 0 only where x is not
         return Fact(scaled.low, scaled.high, np.where(inverse.bits > 0, scaled.bits, 0), scaled.log)
@@ -262,7 +224,7 @@ def divide(n: Node, a: Fact, b: Fact) -> Fact:
     squared |= top.prim is P.multiply and top.args[0] is top.args[1]
     # x^2 / y is convex on y > 0 (ibid., 3.1.5), falls with y, and rises with |x|: a square known to be convex will do
     known = squared and ((a.bits & CONVEX) > 0) & ((b.bits & CONCAVE) > 0) & (b.low >= 0)
-    return _fact(*_product_range(a, inverse), np.where(known, CONVEX, 0))
+    return fact(*_product_range(a, inverse), np.where(known, CONVEX, 0))
 
 
 def power(n: Node, a: Fact, b: Fact) -> Fact:
@@ -271,11 +233,9 @@ def power(n: Node, a: Fact, b: Fact) -> Fact:
     if a.fixed:  # c^x = exp(x log c)
         c = a.low
         with np.errstate(invalid="ignore", divide="ignore"):
-            x = scale(np.log(c), b)
-        up = c > 0
-        low, high = _range(np.exp, x, YES, NO, YES, 0.0, np.inf)
-        low = np.where(c < 0, -np.inf, low)  # at whole exponents
-        return _fact(low, high, np.where(up & ((x.bits & CONVEX) > 0), CONVEX, 0), up & ((x.bits & CONVEX) > 0))
+            log = (c > 0) & ((scale(np.log(c), b).bits & CONVEX) > 0)
+        low, high = _range(lambda v: np.power(c, v), b, c >= 1, (c > 0) & (c <= 1), NO, 0.0, np.inf)
+        return fact(np.where(c < 0, -np.inf, low), high, 0, log)  # c < 0: at whole exponents
     return unknown(n.shape)
 
 
@@ -297,12 +257,12 @@ def _fixed_power(n: Node, x: Fact, p: Any) -> Fact:
     base = Fact(np.where(whole, l, np.maximum(l, 0.0)), np.where(whole, h, np.maximum(h, 0.0)), x.bits, x.log)
     bottom = np.where(even | ~whole | (l >= 0), 0.0, -np.inf)
     low, high = _range(lambda v: np.power(v, p), base, up, down, convex & even & (p > 0), -np.inf, np.inf)
-    return _fact(np.maximum(low, bottom), high, bits, x.log & (p > 0) & (l >= 0))
+    return fact(np.maximum(low, bottom), high, bits, x.log & (p > 0) & (l >= 0))
 
 
 def maximum(n: Node, a: Fact, b: Fact) -> Fact:
     bits = (a.bits & b.bits & CONVEX) | np.where(a.low >= b.high, a.bits, 0) | np.where(b.low >= a.high, b.bits, 0)
-    return _fact(np.maximum(a.low, b.low), np.maximum(a.high, b.high), bits, a.log & b.log)
+    return fact(np.maximum(a.low, b.low), np.maximum(a.high, b.high), bits, a.log & b.log)
 
 
 def minimum(n: Node, a: Fact, b: Fact) -> Fact:
@@ -323,12 +283,12 @@ def where(n: Node, c: Fact, a: Fact, b: Fact) -> Fact:
 def hypot(n: Node, a: Fact, b: Fact) -> Fact:
     size = lambda x: compose(YES, NO, x.low >= 0, x.high <= 0, x.bits)
     most = np.hypot(*(np.maximum(np.abs(x.low), np.abs(x.high)) for x in (a, b)))
-    return _fact(np.zeros_like(most), most * (1 + 4 * EPS), size(a) & size(b) & CONVEX)
+    return fact(np.zeros_like(most), most * (1 + 4 * EPS), size(a) & size(b) & CONVEX)
 
 
 def softmax_of_two(n: Node, a: Fact, b: Fact) -> Fact:
     low, high = np.maximum(a.low, b.low), np.maximum(a.high, b.high) + 1.0  # log 2 < 1
-    return _fact(low, high, a.bits & b.bits & CONVEX)
+    return fact(low, high, a.bits & b.bits & CONVEX)
 
 
 def jointly_convex(n: Node, a: Fact, b: Fact) -> Fact:
@@ -373,7 +333,7 @@ def scattered(n: Node, v: Fact, *arrays: Fact) -> Fact:
     run = lambda part: np.asarray(meaning[n.prim](np.asarray(part, np.float64), *keys, **n.params))
     lacks = lambda side: run((v.bits & side) == 0) > 0
     bits = np.where(lacks(CONVEX), 0, CONVEX) | np.where(lacks(CONCAVE), 0, CONCAVE)
-    return _fact(*_wide(run(v.low), run(v.high), v.low.size), bits, run(~v.log) == 0)
+    return fact(*_added(v, run, run), bits, run(~v.log) == 0)
 
 
 def put(n: Node, x: Fact, v: Fact, *arrays: Fact) -> Fact:
@@ -384,22 +344,35 @@ def put(n: Node, x: Fact, v: Fact, *arrays: Fact) -> Fact:
     return Fact(pick(x.low, v.low), pick(x.high, v.high), pick(x.bits, v.bits), pick(x.log, v.log))
 
 
-def _wide(low: Any, high: Any, terms: float) -> tuple[Any, Any]:
-    """Room for the rounding of a sum of so many terms of the size of its ends."""
+Run = Callable[[Any], Any]
+
+
+def _added(x: Fact, plus: Run, plus_count: Run, minus: Run | None = None, minus_count: Run | None = None) -> Any:
+    """The range of a sum of entries of x by weights, with room for its rounding.
+
+    plus(v): v summed by the weights > 0, minus(v): by those < 0 without their sign; the counts sum by 1 instead.
+    The error of a sum is a part of the sum of sizes, and of nothing where nothing is added.
+    """
+    zero: Run = lambda v: 0.0
+    minus, minus_count = minus or zero, minus_count or zero
+    low, high = (np.where(np.isfinite(v), v, 0.0) for v in (x.low, x.high))
     size = np.maximum(np.abs(low), np.abs(high))
-    pad = terms * EPS * size + (size > 0) * 1e-300
-    return low - np.where(np.isfinite(pad), pad, 0.0), high + np.where(np.isfinite(pad), pad, 0.0)
+    both = lambda v: plus_count(v) + minus_count(v)
+    with np.errstate(invalid="ignore", over="ignore"):
+        room = 4 * (both(np.ones_like(low)) + 2) * EPS * (plus(size) + minus(size))
+        room = np.where(both((size > 0) * 1.0) > 0, room + UNDERFLOW, 0.0)
+        left, right = plus(low) - minus(high) - room, plus(high) - minus(low) + room
+    endless = [(v == s) * 1.0 for v, s in ((x.low, -np.inf), (x.high, np.inf))]
+    left = np.where(plus_count(endless[0]) + minus_count(endless[1]) > 0, -np.inf, left)
+    right = np.where(plus_count(endless[1]) + minus_count(endless[0]) > 0, np.inf, right)
+    return left, right
 
 
 def total(n: Node, x: Fact) -> Fact:
     axes: dict[str, Any] = {"axis": n.params["axis"], "keepdims": n.params["keepdims"]}
-    with np.errstate(invalid="ignore", over="ignore"):
-        low, high = np.sum(x.low, **axes), np.sum(x.high, **axes)
-        room = 2 * x.low.size * EPS * np.sum(np.maximum(np.abs(x.low), np.abs(x.high)), **axes)
-    room = np.where(np.isfinite(room), room, 0.0)
-    return _fact(
-        low - room, high + room, np.bitwise_and.reduce(x.bits, **axes) & AFFINE, np.logical_and.reduce(x.log, **axes)
-    )
+    run = lambda v: np.sum(v, **axes)
+    bits = np.bitwise_and.reduce(x.bits, **axes) & AFFINE
+    return fact(*_added(x, run, run), bits, np.logical_and.reduce(x.log, **axes))
 
 
 def running(n: Node, x: Fact) -> Fact:
@@ -410,14 +383,14 @@ def running(n: Node, x: Fact) -> Fact:
 
 def product(n: Node, x: Fact) -> Fact:
     log = np.logical_and.reduce(x.log, axis=n.params["axis"], keepdims=n.params["keepdims"])
-    return _fact(np.full(n.shape, -np.inf), np.full(n.shape, np.inf), 0, log)
+    return fact(np.full(n.shape, -np.inf), np.full(n.shape, np.inf), 0, log)
 
 
 def largest(n: Node, x: Fact) -> Fact:
     axes: dict[str, Any] = {"axis": n.params["axis"], "keepdims": n.params["keepdims"]}
     bits = np.bitwise_and.reduce(x.bits, **axes)
     bits = bits & CONVEX if x.low.size != np.size(bits) else bits
-    return _fact(np.max(x.low, **axes), np.max(x.high, **axes), bits, np.logical_and.reduce(x.log, **axes))
+    return fact(np.max(x.low, **axes), np.max(x.high, **axes), bits, np.logical_and.reduce(x.log, **axes))
 
 
 def smallest(n: Node, x: Fact) -> Fact:
@@ -429,7 +402,7 @@ def softmaximum(n: Node, x: Fact) -> Fact:
     room = np.log(max(x.low.size, 1)) + 1e-9
     bits = np.bitwise_and.reduce(x.bits, **axes) & CONVEX
     low, high = np.max(x.low, **axes), np.max(x.high, **axes)
-    return _fact(low - 64 * EPS * np.abs(low), high + room + 64 * EPS * np.abs(high), bits)
+    return fact(low - 64 * EPS * np.abs(low), high + room + 64 * EPS * np.abs(high), bits)
 
 
 def log_shares(n: Node, x: Fact) -> Fact:
@@ -451,17 +424,13 @@ def bilinear(n: Node, *facts: Fact) -> Fact:
     )
     plus = lambda v: run(v, lambda o: np.maximum(o, 0.0))  # v times the positive part of the constants
     minus = (lambda v: run(v, lambda o: np.maximum(-o, 0.0))) if len(facts) == 2 else (lambda v: np.zeros(n.shape))
-    low, high = (np.where(np.isfinite(v), v, 0.0) for v in (x.low, x.high))
-    with np.errstate(invalid="ignore", over="ignore"):
-        size = plus(abs(low) + abs(high)) + minus(abs(low) + abs(high))
-        room = 4 * max(x.low.size, 1) * EPS * size + (size > 0) * 1e-300
-        left, right = plus(low) - minus(high) - room, plus(high) - minus(low) + room
-        endless = [(v == s) * 1.0 for v, s in ((x.low, -np.inf), (x.high, np.inf))]
-        left = np.where(plus(endless[0]) + minus(endless[1]) > 0, -np.inf, left)
-        right = np.where(plus(endless[1]) + minus(endless[0]) > 0, np.inf, right)
-    lacks = lambda side: plus(((x.bits & side) == 0) * 1.0) + minus(((_swap(x.bits) & side) == 0) * 1.0)
+    # what is there or not is counted: products of constants may underflow
+    plus_count = lambda v: run(v, lambda o: (o > 0) * 1.0)
+    minus_count = (lambda v: run(v, lambda o: (o < 0) * 1.0)) if len(facts) == 2 else minus
+    lacks = lambda side: plus_count(((x.bits & side) == 0) * 1.0) + minus_count(((swap(x.bits) & side) == 0) * 1.0)
     bits = np.where(lacks(CONVEX) == 0, CONVEX, 0) | np.where(lacks(CONCAVE) == 0, CONCAVE, 0)
-    return _fact(left, right, bits, minus(np.ones_like(low)) + plus((~x.log) * 1.0) == 0)
+    log = minus_count(np.ones_like(x.low)) + plus_count((~x.log) * 1.0) == 0
+    return fact(*_added(x, plus, plus_count, minus, minus_count), bits, log)
 
 
 def _with_itself(n: Node, facts: tuple[Fact, ...]) -> Fact:
@@ -476,11 +445,9 @@ def _with_itself(n: Node, facts: tuple[Fact, ...]) -> Fact:
         return unknown(n.shape)
     each = _square(facts[0])
     run = lambda part: np.asarray(meaning[n.prim](part, np.ones_like(part), **n.params), np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
-        low, high = run(each.low), run(each.high)
-    high = np.where(np.isnan(high), np.inf, high * (1 + 4 * each.low.size * EPS))
+    low, high = _added(each, run, run)
     convex = run(((each.bits & CONVEX) == 0) * 1.0) == 0
-    return _fact(np.maximum(low * (1 - 4 * each.low.size * EPS), 0.0), high, np.where(convex, CONVEX, 0))
+    return fact(np.fmax(low, 0.0), high, np.where(convex, CONVEX, 0))
 
 
 def kept(n: Node, x: Fact) -> Fact:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ... import ops as P
 from ...graph import Node, Primitive
-from .composition import Fact
+from .facts import Fact
 
 INF = np.inf
 ENTIRE = {

@@ -13,16 +13,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.linalg.lapack import get_lapack_funcs
 from scipy.sparse.linalg import splu
 
-from .columns import Vector
+from .columns import Columns, Vector
 from .gap import QuadraticCertificate, certificate
 from .program import Program
 
 _getrf, _getrs = get_lapack_funcs(("getrf", "getrs"), dtype=np.float64)
 SHIFT = 1e-9
+ROUNDING = 1e-15  # of residuals, whose scales are at least 1: there refinement ends
 ROUNDS = 12  # corrections of the active set
 REFINEMENTS = 12
 SCALINGS = 3  # rounds of Ruiz 2001: rows and columns of norm 1
@@ -34,6 +34,8 @@ def repair(program: Program, found: QuadraticCertificate) -> QuadraticCertificat
     z = found.y[m:] - g
     side = np.where(z > 0, program.high[m:], np.where(z < 0, program.low[m:], found.x))
     where = np.flatnonzero((abs(g) > 0.1 * found.tolerance) & np.isfinite(side))
+    if not where.size:
+        return found
     price = abs(g[where]) * abs(side[where] - found.x[where])
     cheap = np.cumsum(np.sort(price)) <= 0.5 * found.tolerance * max(1.0, abs(found.objective))
     where = where[np.argsort(price)[: int(cheap.sum())]]
@@ -106,6 +108,8 @@ def _solve(program: Program, x: Vector, y: Vector, state: Vector) -> tuple[Vecto
             if not norm < 0.5 * last:
                 break
             last, kept = norm, (x.copy(), lam.copy())
+            if norm <= ROUNDING:
+                break
             d = apply(np.concatenate([r, s]))
             if not np.isfinite(d).all():
                 return None
@@ -143,6 +147,8 @@ def _factor(program: Program, A: Any, F: Vector, k: int) -> Callable[[Vector], V
     scale = np.ones(f + k)
     for _ in range(SCALINGS):
         size = abs(K).max(axis=0)
+        if size.min() > 0.25 and size.max() < 4:
+            break
         step = 1 / np.sqrt(np.where(size > 0, size, 1.0))
         K *= step
         K *= step[:, None]
@@ -175,7 +181,8 @@ def _sparse_factor(program: Program, A: Any, F: Vector, k: int) -> Callable[[Vec
         v = v * step[i] * step[j]
         scale *= step
     v[: f + k] += _shift(f, k)
-    lu = splu(sp.csc_matrix((v, (i, j)), shape=(f + k, f + k)), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.001)
+    K = Columns.entries(v, i, j, (f + k, f + k)).matrix()
+    lu = splu(K, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.001, options={"SymmetricMode": True})
     return lambda r: scale * lu.solve(scale * r)
 
 

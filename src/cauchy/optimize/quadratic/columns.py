@@ -16,6 +16,13 @@ Vector = np.ndarray
 _loops: Any = _sparsetools  # compressed columns of a matrix are compressed rows of its transpose
 
 
+def dense(shape: tuple[int, int], starts: Vector, rows: Vector, values: Vector) -> np.ndarray:
+    """The array of compressed columns, column after column; duplicates are added up."""
+    out = np.zeros(shape, order="F")
+    _loops.csr_todense(*shape[::-1], starts, rows, values, out.T)
+    return out
+
+
 class Columns:
     """A matrix of float64 in compressed columns, rows sorted, no duplicates, indices int32."""
 
@@ -39,6 +46,17 @@ class Columns:
         out = cls(a.data, a.indices.astype(np.int32, copy=False), a.indptr.astype(np.int32, copy=False), a.shape)
         out._made = a
         return out
+
+    @classmethod
+    def entries(cls, values: Vector, rows: Vector, columns: Vector, shape: tuple[int, int]) -> Columns:
+        """From entries in any order, of which those at one place are added up."""
+        made: Any = sp.csc_matrix.__new__(sp.csc_matrix)
+        made.data, made.indices = np.empty(values.size), np.empty(values.size, np.int32)
+        made.indptr, made._shape = np.empty(shape[1] + 1, np.int32), shape
+        i, j = rows.astype(np.int32, copy=False), columns.astype(np.int32, copy=False)
+        _loops.coo_tocsr(*shape[::-1], values.size, j, i, values, made.indptr, made.indices, made.data)
+        made.sum_duplicates()
+        return cls.of(made)
 
     @property
     def columns(self) -> Vector:
@@ -88,9 +106,7 @@ class Columns:
 
     def toarray(self) -> np.ndarray:
         """The array, column after column."""
-        out = np.zeros(self.shape, order="F")
-        _loops.csr_todense(*self.shape[::-1], self.starts, self.rows, self.values, out.T)
-        return out
+        return dense(self.shape, self.starts, self.rows, self.values)
 
     def diagonal(self) -> Vector:
         out = np.zeros(self.shape[0])

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,18 +18,25 @@ from ...errors import CauchyError, DomainError
 from .columns import Columns, Vector
 from .program import Matrix, Program
 
+if TYPE_CHECKING:
+    from .cones import Cones
+
+NOTHING = np.zeros(0, np.intp)
 STRICTER = 1e-2  # solvers are asked for this much more than the certificate, where they measure relatively
+SMALL = 64  # variables and rows: there the answer should leave open no side, and a polish costs less than 1 ms
+SHARPER = 0.1  # what small programs are solved to, besides: another round at times, and half as many to polish
+SCALINGS = 4  # rounds of equilibration: 10, the default, cost more than they save
 Status = Literal["solved", "infeasible", "unbounded", "failed"]
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """x and y = (lam, z) as a solver left them, and what it says of them."""
 
     x: Vector
     y: Vector
     status: Status
     iterations: int
+    cones: Vector = NOTHING  # multipliers of cones
 
 
 @cache
@@ -54,7 +60,7 @@ def installed(name: str) -> bool:
     return True
 
 
-NOTHING = np.zeros(0, np.intp)
+MANY = 1 << 15  # n^2 m from which on telling rows of one entry apart takes less time than it saves
 
 
 class Reduced:
@@ -65,9 +71,7 @@ class Reduced:
         n, m, A = program.n, program.m, program.A
         low, high = program.low, program.high
         self.lower, self.upper = low[m:], high[m:]
-        self.owned: list[
-            tuple[int, Vector, Vector, Vector]
-        ] = []  # whose bound is a row's: side (0: both), variable, row, a
+        self.owners: list[tuple[Vector, Vector]] = []  # of lower and of upper sides, or of both alike
         self.fixed = self.equal = NOTHING
         low, high = low[:m], high[:m]
         inside = np.isfinite(np.maximum(low, -high))
@@ -77,7 +81,7 @@ class Reduced:
             equal = low == high
             self.equal = equal.nonzero()[0]
             inside &= ~equal
-        if m * n > 64:
+        if n * n * m > MANY:
             single = (np.bincount(A.rows, minlength=m) if program.sparse else np.count_nonzero(A, axis=1)) == 1
             single &= inside
             if (rows := single.nonzero()[0]).size:
@@ -103,26 +107,16 @@ class Reduced:
         lower, upper = low[rows], high[rows]
         if not (np.minimum.reduce(a) == 1 == np.maximum.reduce(a)):
             lower, upper = np.minimum(lower / a, upper / a), np.maximum(lower / a, upper / a)
-        box = self.lower, self.upper
-        self.lower, self.upper = box[0].copy(), box[1].copy()
-        several = (columns[1:] <= columns[:-1]).any()  # rows for one variable
-        if several:
-            np.maximum.at(self.lower, columns, lower)
-            np.minimum.at(self.upper, columns, upper)
-        elif program.boxed:
-            self.lower[columns] = np.maximum(lower, self.lower[columns])
-            self.upper[columns] = np.minimum(upper, self.upper[columns])
-        else:
+        self.lower, self.upper = self.lower.copy(), self.upper.copy()
+        if program.boxed or (columns[1:] <= columns[:-1]).any():
+            for sign, mine, best in ((-1, lower, self.lower), (1, upper, self.upper)):
+                order = (-sign * mine).argsort()  # the tightest last, which is what stays
+                order = order[sign * mine[order] < sign * best[columns[order]]]
+                best[columns[order]] = mine[order]
+                self.owners.append(self._owners(columns[order], rows[order], a[order]))
+        else:  # one row for each variable
             self.lower[columns], self.upper[columns] = lower, upper
-        if program.boxed or several:
-            for sign, mine, best, given in ((-1, lower, self.lower, box[0]), (1, upper, self.upper, box[1])):
-                owns = ((mine == best[columns]) & (mine != given[columns])).nonzero()[0]
-                owner = np.full(program.n, -1)
-                owner[columns[owns]] = owns
-                j = (owner >= 0).nonzero()[0]
-                self.owned.append((sign, j, rows[owner[j]], a[owner[j]]))
-        else:
-            self.owned.append((0, columns, rows, a))
+            self.owners = [self._owners(columns, rows, a)]
         width = self.upper - self.lower
         if not (narrowest := np.minimum.reduce(width)) > 0:
             if narrowest < 0:  # infeasible, or two bounds that differ by rounding: the certificate will tell
@@ -130,42 +124,49 @@ class Reduced:
                 self.lower[crossed] = self.upper[crossed] = (self.lower[crossed] + self.upper[crossed]) / 2
             self.fixed = (self.lower == self.upper).nonzero()[0]
 
+    def _owners(self, columns: Vector, rows: Vector, a: Vector) -> tuple[Vector, Vector]:
+        """Where in y the multipliers of these sides of all variables belong, and what they are divided by there."""
+        n, m = self.program.n, self.program.m
+        place, divisor = np.arange(m, m + n), np.ones(n)
+        place[columns], divisor[columns] = rows, a
+        return place, divisor
+
     def _fix(self) -> None:
         """Fixed variables as rows x_j = value below E."""
         j, n = self.fixed, self.program.n
-        k, values = self.equal.size, self.lower[self.fixed]
         if not self.program.sparse:
             extra = np.zeros((j.size, n))
             extra[np.arange(j.size), j] = 1.0
             self.E = extra if self.E is None else np.vstack([self.E, extra])
-        elif self.E is None:
-            starts = np.searchsorted(j, np.arange(n + 1)).astype(np.int32)
-            self.E = Columns(np.ones(j.size), np.arange(j.size, dtype=np.int32), starts, (j.size, n))
         else:
-            at = self.E.starts[j + 1]
-            starts = self.E.starts + np.searchsorted(j, np.arange(n + 1)).astype(np.int32)
-            rows = np.insert(self.E.rows, at, np.arange(k, k + j.size))
-            self.E = Columns(np.insert(self.E.values, at, 1.0), rows, starts, (k + j.size, n))
-        self.e = np.concatenate([self.e, values])
+            k = self.equal.size
+            parts = [(np.ones(j.size), np.arange(k, k + j.size), j)]
+            if self.E is not None:
+                parts.append((self.E.values, self.E.rows, self.E.columns))
+            values, rows, columns = (np.concatenate(part) for part in zip(*parts, strict=True))
+            self.E = Columns.entries(values, rows, columns, (k + j.size, n))
+        self.e = np.concatenate([self.e, self.lower[j]])
         self.lower, self.upper = self.lower.copy(), self.upper.copy()
         self.lower[j], self.upper[j] = -np.inf, np.inf
 
     def restore(self, ye: Vector, yg: Vector, z: Vector) -> Vector:
-        """y = (lam, z) of the program from the multipliers of E, G and the bounds."""
+        """y = (lam, z) of the program from the multipliers of E, G and the bounds (which are written to)."""
         m = self.program.m
         if self.inside.size == m and not self.fixed.size:
             return np.concatenate((yg, z))
         y = np.zeros(m + self.program.n)
-        y[m:] = z
         y[self.equal] = ye[: self.equal.size]
         y[self.inside] = yg
         if self.fixed.size:
-            y[m + self.fixed] = ye[self.equal.size :]
-        for sign, j, rows, a in self.owned:
-            mine = y[m + j]
-            here = mine > 0 if sign > 0 else mine < 0 if sign < 0 else slice(None)
-            y[rows[here]] = mine[here] / a[here]
-            y[m + j[here]] = 0.0
+            z[self.fixed] = ye[self.equal.size :]
+        if not self.owners:
+            y[m:] = z
+        elif len(self.owners) == 1:
+            place, divisor = self.owners[0]
+            y[place] = z / divisor
+        else:
+            for (place, divisor), part in zip(self.owners, (z < 0, z > 0), strict=True):
+                y[place[part]] = (z / divisor)[part]
         return y
 
 
@@ -193,9 +194,12 @@ def piqp(program: Program, reduced: Reduced, tolerance: float) -> Answer:
     package = load("piqp")
     solver = package.SparseSolver() if program.sparse else package.DenseSolver()
     settings = solver.settings
+    n, R = program.n, reduced
+    if n + program.m <= SMALL:
+        tolerance *= SHARPER
     settings.eps_abs = settings.eps_duality_gap_abs = tolerance
     settings.eps_rel = settings.eps_duality_gap_rel = STRICTER * tolerance
-    n, R = program.n, reduced
+    settings.preconditioner_iter = SCALINGS
     if program.sparse:
         P: Any = sp.csc_matrix((n, n)) if program.P is None else program.P.shell()
         E, G = (None if M is None else M.shell() for M in (R.E, R.G))
@@ -219,8 +223,8 @@ _PIQP: dict[str, Status] = {
 # -- Clarabel ---------------------------------------------------------------------------------------------------------
 
 
-def clarabel(program: Program, reduced: Reduced, tolerance: float) -> Answer:
-    """Interior point over the homogeneous embedding (Goulart, Chen 2024)."""
+def clarabel(program: Program, reduced: Reduced, tolerance: float, second: Cones | None = None) -> Answer:
+    """Interior point over the homogeneous embedding (Goulart, Chen 2024); with second-order cones, where given."""
     package = load("clarabel")
     R, n = reduced, program.n
     P = sp.csc_matrix((n, n)) if program.P is None else sp.triu(_scipy(program.P, n), format="csc")
@@ -231,6 +235,10 @@ def clarabel(program: Program, reduced: Reduced, tolerance: float) -> Answer:
     sides = np.concatenate([R.e, R.high[high], R.upper[upper], -R.low[low], -R.lower[lower]])
     count = R.e.size
     cones = [package.ZeroConeT(count), package.NonnegativeConeT(sides.size - count)]
+    linear = sides.size
+    if second is not None:
+        rows, sides = sp.vstack([rows, -second.C], format="csc"), np.concatenate([sides, second.d])
+        cones += [package.SecondOrderConeT(k) if k > 1 else package.NonnegativeConeT(k) for k in second.sizes]
     settings = package.DefaultSettings()
     settings.verbose, settings.max_threads = False, 1
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = STRICTER * tolerance
@@ -242,7 +250,8 @@ def clarabel(program: Program, reduced: Reduced, tolerance: float) -> Answer:
         target[where] += sign * dual[at : at + where.size]
         at += where.size
     y = R.restore(dual[:count], yg, z)
-    return Answer(np.array(found.x), y, _CLARABEL.get(str(found.status), "failed"), int(found.iterations))
+    status = _CLARABEL.get(str(found.status), "failed")
+    return Answer(np.array(found.x), y, status, int(found.iterations), dual[linear:])
 
 
 _CLARABEL: dict[str, Status] = {

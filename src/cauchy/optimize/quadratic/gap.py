@@ -68,14 +68,14 @@ class QuadraticCertificate:
         rows = size = abs(self.x)
         if self.program.A is not None:
             rows = np.concatenate((abs(self.program.A) @ size, size))
-        return float((self.residuals[0] / np.maximum(rows, 1.0)).max(initial=0.0))
+        return float((self.residuals[0] / np.maximum(rows, 1.0)).max(initial=0.0)) + 0.0  # no -0
 
     @property
     def _dual(self) -> float:
         return self.dual / max(1.0, float(abs(self.y).max()))
 
-    @property
-    def _stationarity(self) -> float:
+    def _terms(self) -> Vector:
+        """The sizes of what stationarity adds up."""
         program, m = self.program, self.program.m
         size = abs(self.y)
         columns = abs(program.q) + size[m:]
@@ -83,7 +83,11 @@ class QuadraticCertificate:
             columns += size[:m] @ abs(program.A)
         if program.P is not None:
             columns += abs(program.P) @ abs(self.x)
-        return float((abs(self.residuals[1]) / np.maximum(columns, 1.0)).max())
+        return columns
+
+    @property
+    def _stationarity(self) -> float:
+        return float((abs(self.residuals[1]) / np.maximum(self._terms(), 1.0)).max())
 
     @property
     def _complementarity(self) -> float:
@@ -109,9 +113,10 @@ class QuadraticCertificate:
         head = say(
             f"optimize.quadratic_{'certified' if self.certified else 'uncertified'}", lang, tolerance=self.tolerance
         )
+        name = lambda key: say(f"optimize.quadratic_{key}", lang)
         lines = [
-            f"{say(f'optimize.quadratic_{name}', lang)}: {getattr(self, name):.1e} ({value:.1e})"
-            for name, value in self.scaled.items()
+            say("optimize.quadratic_residual", lang, name=name(key), value=getattr(self, key), scaled=scaled)
+            for key, scaled in self.scaled.items()
         ]
         return "\n  ".join([head, *lines])
 
@@ -147,7 +152,7 @@ def certificate(program: Program, x: Vector, y: Vector, tolerance: float) -> Qua
     gap = float(x.dot(g)) + total
     made = QuadraticCertificate.__new__(QuadraticCertificate)  # without a call for each of its fields
     made.__dict__.update(
-        primal=max(float(np.maximum.reduce(violations)), 0.0), dual=dual,
+        primal=max(float(np.maximum.reduce(violations)), 0.0) + 0.0, dual=dual,
         stationarity=float(np.maximum.reduce(abs(g))), complementarity=largest, gap=gap, objective=value,
         dual_objective=value - gap, tolerance=tolerance, program=program, x=x, y=y, residuals=(violations, g),
         slack=slack,

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse import _sparsetools
 
 from ...calculus.compile import compile
 from ...calculus.control import loop
 from ...calculus.factor import cholesky_or_nan, solve_factored
+from .columns import dense
 from .gap import BLUR, QuadraticCertificate
 from .program import LARGEST, ROUNDING, Program
 
@@ -29,7 +29,6 @@ DELTA, RHO = 1e-8, 1e-9  # proximal terms of equalities and of x
 FIRST = 1e-6  # that of the start
 CLOSE = 1e-11  # of all residuals, where the loop ends
 
-_loops: Any = _sparsetools
 _calls: dict[tuple[int, int], int] = {}
 
 
@@ -91,9 +90,7 @@ def _transposed(M: Any, m: int, n: int) -> np.ndarray | None:
         return np.ascontiguousarray(M.T) if M.dtype == np.float64 and M.shape == (m, n) else None
     if not isinstance(M, sp.csc_matrix) or M.shape != (m, n) or M.data.dtype != np.float64:
         return None
-    out = np.zeros((n, m))
-    _loops.csr_todense(n, m, M.indptr, M.indices, M.data, out)
-    return out
+    return dense((m, n), M.indptr, M.indices, M.data).T
 
 
 def _stacked(rows: Any, box: Any, m: int, n: int, none: float) -> np.ndarray | None:

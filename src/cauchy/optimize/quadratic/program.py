@@ -13,7 +13,7 @@ from scipy.linalg.lapack import get_lapack_funcs
 from scipy.sparse import linalg
 
 from ...errors import CauchyError, DomainError, ShapeError
-from .columns import Columns, Vector
+from .columns import Columns, Vector, dense
 
 Matrix = np.ndarray | Columns
 (_potrf,) = get_lapack_funcs(("potrf",), dtype=np.float64)
@@ -29,16 +29,16 @@ class Program:
 
     def __init__(self, P: Any, q: Any, A: Any, l: Any, u: Any, lower: Any, upper: Any, r: Any) -> None:
         self.q = vector(q, "q", None)
-        _size(self.q, "q")
+        finite(self.q, "q")
         n = self.n = self.q.size
         if not n:
             raise ShapeError("q has no entries", why="there is nothing to choose", fix="one entry for each variable")
         if P is not None:
-            P, size = _matrix(P, "P", n, n)
+            P, size = matrix(P, "P", n, n)
             if not size and not (P if isinstance(P, np.ndarray) else P.data).any():  # (tiny squares underflow)
                 P = None
         if A is not None:
-            A, _ = _matrix(A, "A", None, n)
+            A, _ = matrix(A, "A", None, n)
         m = self.m = 0 if A is None else A.shape[0]
         if A is None and not (l is None and u is None):
             raise ShapeError("l or u came without A", fix="bounds of x itself are `lower` and `upper`")
@@ -48,7 +48,9 @@ class Program:
         self.narrowest = np.minimum.reduce(self.high - self.low)  # NaN where both are the same infinity
         if not self.narrowest >= 0:
             self._bad_sides()
-        self.r = r if type(r) is float and abs(r) < np.inf else _number(r)
+        self.r = number(r, "r")
+        if not abs(self.r) < np.inf:
+            raise DomainError(f"r = {self.r}; wanted a finite number")
         self._settle(P, A if m else None)
 
     def _bad_sides(self) -> None:
@@ -66,8 +68,8 @@ class Program:
     def _settle(self, P: Any, A: Any) -> None:
         """Both matrices as arrays or both sparse, whichever suits their size and density."""
         n, m = self.n, self.m
-        dense_cost = n * n * (n / 3 + m) / 4e3  # microseconds per factorization, measured; sparse: 55 ns an entry
-        self.sparse = n > 16 and dense_cost > 4 + 0.055 * (n + sum(_count(M) for M in (P, A)))
+        # microseconds per factorization, measured: dense, and sparse at 55 ns an entry
+        self.sparse = n > 16 and n * n * (n / 3 + m) / 4e3 > 4 + 0.055 * (n + _count(P) + _count(A))
         change = Columns.of if self.sparse else _dense
         self.P: Any = None if P is None else _symmetric(change(P))
         self.A: Any = None if A is None else change(A)
@@ -87,13 +89,11 @@ def _side(rows: Any, name: str, box: Any, box_name: str, m: int, n: int, none: f
 def _count(M: Any) -> int:
     if M is None:
         return 0
-    return M.data.size if sp.issparse(M) else int(np.count_nonzero(M))
+    return int(np.count_nonzero(M)) if isinstance(M, np.ndarray) else M.data.size
 
 
 def _dense(M: Any) -> np.ndarray:
-    if isinstance(M, np.ndarray):
-        return M
-    return Columns.of(M).toarray() if M.has_canonical_format else M.toarray()
+    return M if isinstance(M, np.ndarray) else dense(M.shape, M.indptr, M.indices, M.data)
 
 
 def vector(given: Any, name: str, size: int | None) -> Vector:
@@ -105,7 +105,7 @@ def vector(given: Any, name: str, size: int | None) -> Vector:
     return a
 
 
-def _matrix(given: Any, name: str, rows: int | None, columns: int) -> tuple[Any, float]:
+def matrix(given: Any, name: str, rows: int | None, columns: int) -> tuple[Any, float]:
     """A finite float64 matrix, an array or SciPy's CSC, and the sum of the squares of its entries."""
     a: Any = given
     if not isinstance(given, np.ndarray) and sp.issparse(given):
@@ -121,7 +121,7 @@ def _matrix(given: Any, name: str, rows: int | None, columns: int) -> tuple[Any,
     if len(shape) != 2 or shape[1] != columns or (rows is not None and shape[0] != rows):
         wanted = f"({'m' if rows is None else rows}, {columns})"
         raise ShapeError(f"{name} has shape {shape}; wanted {wanted}, as q has {columns} entries")
-    return a, _size(entries, name)
+    return a, finite(entries, name)
 
 
 def _numbers(given: Any, name: str) -> np.ndarray:
@@ -136,14 +136,16 @@ def _numbers(given: Any, name: str) -> np.ndarray:
     return a.astype(np.float64)
 
 
-def _number(r: Any) -> float:
-    a = _numbers(r, "r")
-    if a.ndim or not np.isfinite(a):
-        raise DomainError(f"r = {r!r}; wanted a finite number")
+def number(given: Any, name: str) -> float:
+    if type(given) is float:
+        return given
+    a = _numbers(given, name)
+    if a.ndim:
+        raise ShapeError(f"{name} has shape {a.shape}; wanted a number")
     return float(a)
 
 
-def _size(a: np.ndarray, name: str) -> float:
+def finite(a: np.ndarray, name: str) -> float:
     """The sum of squares, of finite numbers."""
     flat = a if a.ndim == 1 else a.ravel(order="K")
     total = flat.dot(flat)
@@ -176,13 +178,37 @@ def _symmetric(P: Matrix) -> Matrix:
     return half if isinstance(P, np.ndarray) else Columns.of(half)
 
 
+def rescaled(program: Program) -> tuple[Program, Vector] | None:
+    """The program in x / units, and the units: powers of two, so nothing is rounded.
+
+    P then has a diagonal between 1/2 and 2; where that is zero, the largest entry in the column of A is of size 1.
+    None where all units are 1, or too large a number would come of them.
+    """
+    P, A = (M.matrix() if isinstance(M, Columns) else M for M in (program.P, program.A))
+    size = np.zeros(program.n) if P is None else np.sqrt(np.maximum(P.diagonal(), 0.0))
+    if A is not None:
+        largest = abs(A).max(axis=0)
+        size = np.where(size > 0, size, largest.toarray().ravel() if sp.issparse(largest) else largest)
+    units = np.exp2(-np.rint(np.log2(np.where(size > 0, size, 1.0))))
+    if (units == 1).all():
+        return None
+    D, m = sp.diags(units), program.m
+    P, A = None if P is None else D @ P @ D, None if A is None else A @ D
+    l, u = (None, None) if A is None else (program.low[:m], program.high[:m])
+    lower, upper = program.low[m:] / units, program.high[m:] / units
+    try:
+        return Program(P, program.q * units, A, l, u, lower, upper, program.r), units
+    except DomainError:
+        return None
+
+
 # -- convexity ---------------------------------------------------------------------------------------------------------
 
 
 def curvature(program: Program) -> Vector | None:
     """None where P is positive semidefinite up to rounding; else a direction v in which v'Pv seems negative.
 
-    Scaled to unit diagonal, P plus `ROUNDING` times its order must have a Cholesky factor.
+    P plus `ROUNDING` times its order times its diagonal must have a Cholesky factor (which no scaling changes).
     """
     P, n = program.P, program.n
     if P is None or (not program.sparse and not _potrf(P, clean=0)[1]):
@@ -194,29 +220,28 @@ def curvature(program: Program) -> Vector | None:
     if np.minimum.reduce(2 * d - sums) >= 0:
         return None  # Gershgorin's discs; diagonal matrices are among these
     support = d.nonzero()[0]
-    if support.size < n and (found := _from_minor(P, d)) is not None:
+    if np.count_nonzero(sums) > support.size and (found := _from_minor(P, d)) is not None:
         return found
-    scale = 1 / np.sqrt(d[support])
     if program.sparse and support.size > DENSE_BLOCK:
-        v = _sparse_direction(P.matrix()[:, support][support], scale)
+        v = _sparse_direction(P.matrix()[:, support][support], 1 / np.sqrt(d[support]))
     else:
         C = P.block(support) if program.sparse else P if support.size == n else P[np.ix_(support, support)]
-        v = _direction(C * scale * scale[:, None])
+        v = _direction(C, d[support])
     if v is None:
         return None
     out = np.zeros(n)
-    out[support] = v * scale
+    out[support] = v
     return out
 
 
-def _direction(C: np.ndarray) -> Vector | None:
-    k = len(C)
-    shifted = C.copy(order="K")
-    shifted.flat[:: k + 1] += ROUNDING * k
+def _direction(C: np.ndarray, d: Vector) -> Vector | None:
+    shifted = C.T.copy(order="F")  # C is symmetric
+    np.fill_diagonal(shifted, d * (1 + ROUNDING * len(C)))
     if not _potrf(shifted, clean=0, overwrite_a=1)[1]:
         return None
-    values, vectors = np.linalg.eigh(C)
-    return vectors[:, 0] if values[0] < 0 else None
+    scale = 1 / np.sqrt(d)
+    values, vectors = np.linalg.eigh(C * scale * scale[:, None])
+    return vectors[:, 0] * scale if values[0] < 0 else None
 
 
 def _sparse_direction(S: Any, scale: Vector) -> Vector | None:
@@ -230,23 +255,23 @@ def _sparse_direction(S: Any, scale: Vector) -> Vector | None:
     try:
         lu = linalg.splu(C, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
     except RuntimeError:  # a pivot that is exactly zero
-        return _lowest(C)
+        return _lowest(C, scale)
     if not np.array_equal(lu.perm_r, lu.perm_c):
-        return _lowest(C)
+        return _lowest(C, scale)
     pivots = lu.U.diagonal()
     if (pivots > 0).all():
         return None
     e = _unit(k, int(pivots.argmin()))
     v = linalg.spsolve_triangular(lu.L.T.tocsr(), e, lower=False, unit_diagonal=True)
-    return v[lu.perm_c]
+    return v[lu.perm_c] * scale
 
 
-def _lowest(C: Any) -> Vector | None:
+def _lowest(C: Any, scale: Vector) -> Vector | None:
     try:
         values, vectors = linalg.eigsh(C, k=1, which="SA")
     except linalg.ArpackNoConvergence as e:
         raise CauchyError("P: it could not be decided whether it is positive semidefinite", why=str(e)) from None
-    return vectors[:, 0] if values[0] < 0 else None
+    return vectors[:, 0] * scale if values[0] < 0 else None
 
 
 def _from_minor(P: Matrix, d: Vector) -> Vector | None:
