@@ -106,7 +106,8 @@ def minimize(
 
     f: plain NumPy function of x (and `args`) with one number as value; x0: a number, an array of any shape or a tree of
     them. Derivatives come from the trace of f unless given (`jac`, also `jac=True` for f that returns both; `hess`).
-    The whole loop is compiled with f inside at the first call and kept for later calls with the same functions.
+    The whole loop is compiled with f inside at the first call (under constraints at the second, or where the first
+    is long) and kept for later calls with the same functions.
 
     method: "gradient-descent", "momentum", "nesterov", "rmsprop", "adam" (with `rate=`, `momentum=`, `decay=`),
     "steepest-descent" (`line_search="armijo"`, "wolfe", "strong-wolfe" or "exact"), "bfgs", "l-bfgs", "newton",

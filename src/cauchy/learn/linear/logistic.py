@@ -8,9 +8,10 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special
+from scipy import sparse, special
 
 from ...errors import DomainError
+from ...linear.twice import residual
 from ...messages import say
 from ...proof import Proof, Verdict
 from ..base import (
@@ -28,8 +29,9 @@ from ..base import (
     sample_weights,
 )
 from ..wording import shown
+from .design import EPS
 from .newton import MANY, gap_by_curvature, gap_by_duality, minimize
-from .separation import search, separable
+from .separation import search, separable, separated, unit
 from .softmax import Logistic
 
 if TYPE_CHECKING:
@@ -49,6 +51,38 @@ def _labels(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     except ValueError as e:
         raise DomainError(f"LogisticRegression: {e}") from e
     return np.unique(y, return_inverse=True)
+
+
+def _near_zero(X: Any) -> tuple[Any, np.ndarray]:
+    """(X - shift, shift): columns that lie far from zero beside their width are moved there, and no digit is lost.
+
+    Where all of a column lies within a factor of two of the number taken off, no difference is rounded (Sterbenz
+    1974): with an intercept that is the same problem in other parameters.
+    """
+    shift = np.zeros(X.shape[1])
+    if sparse.issparse(X):
+        return X, shift
+    far = np.arange(X.shape[1])
+    for rows in (X[:64], X):  # a few rows first: most columns are not far, and show it
+        low, high = rows[:, far].min(axis=0), rows[:, far].max(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            far, low, high = (v[(high - low) * 16 <= np.maximum(low, -high)] for v in (far, low, high))
+        if not len(far):
+            return X, shift
+        shift[far] = low + (high - low) / 2
+    kept = np.zeros(len(shift), bool)
+    kept[far] = True
+    shift[~kept] = 0.0
+    return X - shift, shift
+
+
+def _moved(rows: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, float]:
+    """The rows (m, p + 1) of X - shift as rows of X, and a bound of how far rounding moved the intercepts."""
+    if not shift.any():
+        return rows, 0.0
+    sums = residual(rows[:, :-1], shift, np.ascontiguousarray(rows[:, -1]))
+    found = sums.high + sums.low
+    return np.column_stack([rows[:, :-1], found]), float(np.max(EPS * np.abs(found) + sums.slack))
 
 
 class LogisticRegression(ClassifierMixin, Estimator):
@@ -139,7 +173,9 @@ class LogisticRegression(ClassifierMixin, Estimator):
             raise DomainError(f"LogisticRegression: the class {absent!r} has no sample of weight > 0")
         free = self.penalty is None or math.isinf(C)
         if not free:
-            c = c * C
+            with np.errstate(over="ignore"):
+                c = c * C
+        X, shift = _near_zero(X) if self.fit_intercept else (X, np.zeros(X.shape[1]))
         problem = Logistic(X, codes, K, c, 0.0 if free else 1.0, intercept=bool(self.fit_intercept))
         goal, rng = tol * float(c.sum()), self._rng()
         single = problem.single() if large and problem.n >= 400 * problem.q * problem.m else None
@@ -148,25 +184,38 @@ class LogisticRegression(ClassifierMixin, Estimator):
             data(self, given, y)  # raises where an entry is not finite
         if single is not None and not ((largest > 1e-12) & (largest < 1e12)).all():  # or too close to float32's ends
             single, largest = None, problem.largest(again=True)
+        if not largest.max() < math.sqrt(1e300 / float(c.sum())):
+            raise DomainError(
+                "LogisticRegression: X or the weights are too large: products of them overflow",
+                why=f"the largest |x| is {largest.max():.3g}, C times all weights add up to {float(c.sum()):.3g}",
+                fix="use other units: divide the columns",
+            )
         problem.unit = np.where(largest > 0, largest, 1.0)[:, None]
-        now, trail = minimize(problem, self._start(problem), goal, most, single=single, rng=rng)
-        if free and now.value < 0.9 * math.log(2) * float(c.min()):  # each sample's own class has more than half
-            raise separable(X, codes, self._rows(problem, now.v))
+        now, trail = minimize(problem, self._start(problem, shift), goal, most, single=single, rng=rng)
+        if free and now.value < problem.certain:
+            direction = unit(self._rows(problem, now.v))
+            margin = separated(X, codes, direction)
+            if margin is not None:
+                raise separable(_moved(direction, shift)[0], margin)
         gap, method = gap_by_duality(problem, now, largest), "linear_duality"
         local = lambda near: (gap_by_curvature(problem, now, near, largest), "linear_self_concordant")
         if gap > SMALL * now.value:
             gap, method = min((gap, method), local(trail.curved))
-        if SMALL * now.value < gap < math.inf and trail.converged and len(trail.value) < most:  # the value is small
-            now, more = minimize(problem, now.v, 1e-4 * goal, most - len(trail.value))
+        if free and not math.isfinite(gap):
+            found = search(X, codes, K, intercept=bool(self.fit_intercept))
+            if found is not None:
+                raise separable(_moved(found[0], shift)[0], found[1])
+        if SMALL * now.value < gap and trail.converged and len(trail.value) < most:  # the value is small, or the slopes
+            now, more = minimize(problem, now.v, 1e-4 * goal, most - len(trail.value), small=1e-14)
             trail = trail.then(more)
             gap, method = min((gap_by_duality(problem, now, largest), "linear_duality"), local(trail.curved))
         if gap > SMALL * now.value and problem.explicit and now.hessian is None:
             gap, method = min((gap, method), local(problem.at(now.v, hessian=True)))
-        if free and not math.isfinite(gap):
-            found = search(X, codes, K, intercept=bool(self.fit_intercept))
-            if found is not None:
-                raise found
-        rows = self._rows(problem, now.v)
+        rows, off = _moved(self._rows(problem, now.v), shift)
+        gap += EPS * float(np.sum(np.abs(now.gradient) * np.abs(now.v)))  # what the rounding of rows may add
+        if problem.intercept:
+            off += EPS * float(np.max(largest @ np.abs(now.v))) if problem.m > 1 else 0.0
+            gap += off * (float(np.abs(now.gradient[-1]).sum()) + off * float(c.sum()) / 2)
         self.coef_, self.intercept_ = np.ascontiguousarray(rows[:, :-1]), rows[:, -1].copy()
         self.n_iter_ = np.array([max(len(trail.value) - 1, 1)], dtype=np.int32)
         self.history_ = History({"objective": np.array(trail.value), "gradient": np.array(trail.gradient)})
@@ -182,6 +231,13 @@ class LogisticRegression(ClassifierMixin, Estimator):
             else None,
             cost={"passes": float(trail.passes), "seconds": time.perf_counter() - begun},
         )  # fmt: skip
+        if free and not math.isfinite(gap) and trail.converged:
+            warnings.warn(
+                "LogisticRegression: the likelihood hardly changes any more, but that it has a maximum was not shown,"
+                " nor that the classes are separable",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         if not trail.converged and not proved:
             warnings.warn(
                 f"LogisticRegression: after {len(trail.value) - 1} iterations the gradient of the mean loss is "
@@ -191,12 +247,12 @@ class LogisticRegression(ClassifierMixin, Estimator):
             )
         return self
 
-    def _start(self, problem: Logistic) -> np.ndarray:
+    def _start(self, problem: Logistic, shift: np.ndarray) -> np.ndarray:
         v = np.zeros((problem.q, problem.m))
         before = getattr(self, "coef_", None) if self.warm_start else None
         if before is not None and before.shape == (problem.m, problem.p):
             v[: problem.p] = before.T
-            v[problem.p :] = self.intercept_ if problem.intercept else 0.0
+            v[problem.p :] = self.intercept_ + before @ shift if problem.intercept else 0.0
         return v
 
     def _rng(self) -> Any:

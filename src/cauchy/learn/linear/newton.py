@@ -113,11 +113,13 @@ def conjugate(product: Callable[[np.ndarray], np.ndarray], g: np.ndarray, scale:
 
 
 def minimize(
-    objective: Logistic, v: np.ndarray, goal: float, most: int, *, single: Logistic | None = None, rng: Any = None
-) -> tuple[Pass, Trail]:
+    objective: Logistic, v: np.ndarray, goal: float, most: int, *,
+    small: float = 1e-8, single: Logistic | None = None, rng: Any = None,
+) -> tuple[Pass, Trail]:  # fmt: skip
     """From v to objective.size(gradient) <= goal, or to what rounding allows, in at most `most` iterations.
 
-    With the objective in float32, `single`, and a generator: from where these lead first.
+    The squared Newton decrement must be at most `small` times the value as well: units do not decide when to end.
+    Without a penalty it ends too where every sample's own class has more than half. With the objective in float32, `single`, and a generator: from where these lead first.
     """
     size = objective.q * objective.m
     explicit = objective.explicit
@@ -134,16 +136,17 @@ def minimize(
         largest = objective.size(now.gradient)
         trail.value.append(now.value)
         trail.gradient.append(largest)
-        if largest <= goal:
-            trail.converged = True
-            break
-        if step == most or not math.isfinite(now.value):
+        if not math.isfinite(now.value) or (objective.l2 == 0 and now.value < objective.certain):
             break
         if now.hessian is not None:
             inverse = Inverse(now.hessian, objective)
-        if inverse is not None:
-            d = -inverse(now.gradient)
-        else:
+        d = None if inverse is None else -inverse(now.gradient)
+        if largest <= goal and (d is None or -float(np.sum(now.gradient * d)) <= small * now.value):
+            trail.converged = True
+            break
+        if step == most:
+            break
+        if d is None:
             accuracy = min(0.1, math.sqrt(float(np.linalg.norm(now.gradient)) / first))
             d = -conjugate(objective.product(now.v), now.gradient, scale, accuracy)
         # a new Hessian where the last step shows that the old one has served its time
@@ -277,6 +280,8 @@ def gap_by_curvature(objective: Logistic, now: Pass, near: Pass | None, largest:
     off = rounding(2 * objective.n + 64)
     h = fixed(near.hessian, objective) / np.multiply.outer(scale, scale)
     h[np.diag_indices(size)] -= size * off * (total + float(np.trace(h)) / size)
+    nothing = np.flatnonzero(np.tile(largest == 0, m))
+    h[nothing, nothing] += total  # nothing depends on the coefficient of a column of zeros
     factor, info = LAPACK.dpotrf(h, lower=1, clean=1)
     if info:
         return math.inf

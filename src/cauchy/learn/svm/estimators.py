@@ -64,8 +64,11 @@ class _Machine(ClassifierMixin, Estimator):
                 f"{type(self).__name__}: a separation needs at least two classes, got 1 class: {shown(only)}",
                 why="" if len(self.classes_) < 2 else "the samples of all others have weight zero",
             )
-        with np.errstate(invalid="ignore"):
-            return X, codes, np.where(weights > 0, float(self.C) * weights, 0.0)
+        with np.errstate(invalid="ignore", over="ignore"):
+            c = np.where(weights > 0, float(self.C) * weights, 0.0)
+        if math.isfinite(self.C) and not np.isfinite(c).all():
+            raise DomainError(f"{type(self).__name__}: C = {shown(self.C)} times the largest weight overflows")
+        return X, codes, c
 
     def _solved(self, problem: Problem, names: tuple[Any, Any], cache: float = 200.0, most: int = -1) -> Solution:
         try:
