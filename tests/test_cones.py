@@ -14,6 +14,9 @@ import scipy.sparse as sp
 
 from cauchy import Verdict, quadratic
 from cauchy.errors import CauchyError, DomainError, ShapeError
+from cauchy.optimize.quadratic.cones import Cones, cone_certificate, explained
+from cauchy.optimize.quadratic.engines import Answer
+from cauchy.optimize.quadratic.program import Program
 
 INF = np.inf
 
@@ -24,22 +27,22 @@ def ball(center, radius=1.0):
     return np.vstack([np.zeros(n), np.eye(n)]), [radius, *(-np.asarray(center, float))]
 
 
-def residuals(P, q, A, l, u, lower, upper, cones, best):
+def residuals(P, q, A, l, u, lower, upper, cones, x, lam, z, v):
     """The five residuals in extended precision, from the data."""
     L = np.longdouble
-    x, lam, z = (np.asarray(v, L) for v in (best.x, best.multipliers.constraints, best.multipliers.bounds))
+    x, lam, z = (np.asarray(part, L) for part in (x, lam, z))
     w, y = np.concatenate([A @ x, x]), np.concatenate([lam, z])
     low, high = np.concatenate([l, lower]).astype(L), np.concatenate([u, upper]).astype(L)
     outside = lambda s: max(0, math.hypot(*s[1:].astype(float)) - float(s[0]))
     primal, dual = np.maximum(np.maximum(low - w, w - high), 0).max(), 0.0
     slope, gap = P @ x + q + A.T @ lam + z, L(0)
     products = []
-    for (C, d), v in zip(cones, best.multipliers.cones, strict=True):
+    for (C, d), part in zip(cones, v, strict=True):
         s = np.asarray(C, L) @ x + np.asarray(d, L)
-        primal, dual = max(primal, outside(s)), max(dual, outside(v))
-        slope = slope - np.asarray(C, L).T @ v
-        products.append(v @ s)
-        gap += v @ np.asarray(d, L)
+        primal, dual = max(primal, outside(s)), max(dual, outside(part))
+        slope = slope - np.asarray(C, L).T @ part
+        products.append(part @ s)
+        gap += part @ np.asarray(d, L)
     for a, b, h, value in zip(y, low, high, w, strict=True):
         side = h if a > 0 else b
         if a and np.isinf(side):
@@ -47,7 +50,7 @@ def residuals(P, q, A, l, u, lower, upper, cones, best):
         elif a:
             products.append(a * (side - value))
             gap += a * side
-    return primal, dual, abs(slope).max(), max(map(abs, products)), x @ P @ x + q @ x + gap  # (its dual, for slope 0)
+    return primal, dual, abs(slope).max(), max(map(abs, products)), x @ P @ x + q @ x + gap
 
 
 # -- closed forms -----------------------------------------------------------------------------------------------------
@@ -176,12 +179,8 @@ def test_random_programs(seed):
     assert best.how == "optimal"
     size = max(1.0, abs(best.fun))
     assert abs(best.fun - direct(*data, cones).obj_val) <= 1e-6 * size
-    c = best.certificate
-    found = residuals(*data, cones, best)
-    claimed = c.primal, c.dual, c.stationarity, c.complementarity, c.gap
-    scale = 1e-11 * size * max(1.0, abs(best.x).max())
-    assert all(abs(float(a) - b) <= scale for a, b in zip(found[:4], claimed[:4], strict=True)), (found, claimed)
-    assert abs(float(found[4]) - c.gap) <= scale + n_times(c.stationarity, best.x)
+    y, c = best.multipliers, best.certificate
+    agree(c, residuals(*data, cones, best.x, y.constraints, y.bounds, y.cones))
     # weak duality: no feasible point is below the dual objective
     rng = np.random.default_rng(seed)
     for t in rng.random(20):
@@ -189,13 +188,25 @@ def test_random_programs(seed):
         assert x @ P @ x / 2 + q @ x >= c.dual_objective - 1e-7 * size
 
 
-def n_times(stationarity, x):
-    return 2 * float(stationarity) * float(abs(x).sum())
+def agree(c, found):
+    claimed = c.primal, c.dual, c.stationarity, c.complementarity, c.gap
+    scale = 1e-11 * max(1.0, abs(c.objective), abs(c.x).max() ** 2)
+    assert all(abs(float(a) - b) <= scale for a, b in zip(found, claimed, strict=True)), (found, claimed)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_residuals_far_from_any_optimum(seed):
+    *data, cones, x = random_cones(seed)
+    rng = np.random.default_rng(seed)
+    n, m, c = x.size, data[3].size, Cones(cones, x.size)
+    x, lam, v = rng.standard_normal(n), -rng.exponential(size=m), rng.standard_normal(c.d.size)
+    sheet = cone_certificate(Program(*data, 0.0), c, x, np.concatenate([lam, np.zeros(n)]), v, 1e-9)
+    agree(sheet, residuals(*data, cones, x, lam, np.zeros(n), c.split(v)))
+    for name, size in sheet.scaled.items():
+        assert 0 <= size <= abs(getattr(sheet, name))
 
 
 def test_certificates_refuse_what_is_not_optimal():
-    from cauchy.optimize.quadratic.cones import Cones, cone_certificate
-
     rng, refused = np.random.default_rng(1), 0
     for seed in range(10):
         *data, cones, _ = random_cones(seed)
@@ -281,6 +292,24 @@ def test_unbounded(name):
     for C, shift in cones:
         assert inside(times(C, d))
         assert inside([a + Fraction(float(b)) for a, b in zip(times(C, x), shift, strict=True)])
+
+
+def test_what_solvers_claim_falsely_is_no_witness():
+    plain = Program(None, [0.0, -1.0], None, None, None, None, None, 0.0)
+    claim = lambda cones, status, x, v: explained(
+        plain, Cones(cones, 2), Answer(np.array(x), np.zeros(2), status, 0, np.array(v))
+    )
+    balls = [ball([0, 0]), ball([1, 0])]  # they meet; without v in the cones the sum would be 0 <= -1
+    assert claim(balls, "infeasible", [0.0, 0], [0.0, -1, 0, 0, 1, 0]) is None
+    assert claim([(np.eye(2), [0.0, 0])], "unbounded", [0.0, 1], [0.0, 0]) is None
+    assert claim([(np.eye(2), [0.0, 0])], "unbounded", [1.0, 1], [0.0, 0]).exact
+
+
+@pytest.mark.parametrize(("w", "is_in"), [((5, 3, 4), True), ((5, 3, 4 + 1e-15), False), ((-5, 3, 4), False)])
+def test_membership_is_exact(w, is_in):
+    cones = Cones([(np.zeros((3, 1)), [1.0, 0, 0]), ([[1.0]], [0.0])], 1)
+    assert cones.contain([*map(Fraction, w), Fraction(0)]) == is_in
+    assert not cones.contain([*map(Fraction, w), Fraction(-1)])
 
 
 HYPERBOLA = np.array([[1.0, 1], [1, -1], [0, 0]]), [0.0, 0, 2]  # s t >= 1, s, t >= 0

@@ -355,6 +355,12 @@ def test_a_large_infeasible_program_is_verified_in_floats(monkeypatch):
     assert "not decided" in far.text("en")
 
 
+def test_a_repair_that_turns_signs_is_no_witness():
+    """x >= 1, x >= 2: the sum y = (-1, -0.001) must vanish on the free x, and then names an upper side that is none."""
+    program = Program(None, [0.0], [[1.0], [1.0]], [1.0, 2.0], None, None, None, 0.0)
+    assert witness.infeasible(program, np.array([-1.0, -1e-3])) is None
+
+
 E = Fraction(2) ** -20
 FAR_AWAY = {  # bounded, with an optimum far away: (program, its value)
     **{

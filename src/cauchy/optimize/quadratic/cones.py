@@ -105,7 +105,9 @@ class ConeCertificate(QuadraticCertificate):
         return super()._terms() + abs(self.v) @ abs(self.cones.C)
 
 
-def cone_certificate(program: Program, cones: Cones, x: Vector, y: Vector, v: Vector, tolerance: float) -> Any:
+def cone_certificate(
+    program: Program, cones: Cones, x: Vector, y: Vector, v: Vector, tolerance: float
+) -> ConeCertificate:
     """The certificate of x with multipliers y = (lam, z) of rows and bounds and v of the cones."""
     lagrangian = copy.copy(program)
     lagrangian.q = program.q - v @ cones.C
@@ -145,7 +147,7 @@ def _infeasible(program: Program, cones: Cones, answer: Answer) -> Infeasible | 
 
 
 def _unbounded(program: Program, cones: Cones, answer: Answer) -> Infeasible | Unbounded | None:
-    """Why no point is feasible; or a ray along which no side is reached and C d stays in the cones, from one that is."""
+    """Why no point is feasible; or a ray that reaches no side and keeps C d in the cones, from a point that is."""
     still = copy.copy(program)
     still.P, still.q = None, np.zeros(program.n)
     feasible = clarabel(still, Reduced(still), 1e-9, cones)

@@ -231,14 +231,14 @@ def clarabel(program: Program, reduced: Reduced, tolerance: float, second: Cones
     one: Any = sp.identity(n, format="csr")
     E, G = (sp.csr_matrix(_scipy(M, n)) for M in (R.E, R.G))
     high, low, upper, lower = (np.isfinite(b).nonzero()[0] for b in (R.high, R.low, R.upper, R.lower))
-    rows: Any = sp.vstack([E, G[high], one[upper], -G[low], -one[lower]], format="csc")
+    parts = [E, G[high], one[upper], -G[low], -one[lower]]
     sides = np.concatenate([R.e, R.high[high], R.upper[upper], -R.low[low], -R.lower[lower]])
-    count = R.e.size
-    cones = [package.ZeroConeT(count), package.NonnegativeConeT(sides.size - count)]
-    linear = sides.size
+    count, linear = R.e.size, sides.size
+    cones = [package.ZeroConeT(count), package.NonnegativeConeT(linear - count)]
     if second is not None:
-        rows, sides = sp.vstack([rows, -second.C], format="csc"), np.concatenate([sides, second.d])
+        parts, sides = [*parts, -second.C], np.concatenate([sides, second.d])
         cones += [package.SecondOrderConeT(k) if k > 1 else package.NonnegativeConeT(k) for k in second.sizes]
+    rows: Any = sp.vstack(parts, format="csc")
     settings = package.DefaultSettings()
     settings.verbose, settings.max_threads = False, 1
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = STRICTER * tolerance
