@@ -254,6 +254,7 @@ def test_valleys_that_are_not_level(tilt: float) -> None:
         (lambda x: np.sin(x[0]) + np.exp(-x[1]), [-np.pi / 2, 1000.0]),
         (lambda x: np.sin(x[0]) + 1 / x[1], [-np.pi / 2, 1e200]),
         (lambda x: np.sin(x[0]) - np.tanh(x[1]), [-np.pi / 2, 50.0]),
+        (lambda x: np.sin(x[0]) - np.tanh(x[1]), [-np.pi / 2, 1000.0]),
         (lambda x: 1 + x[0] ** 2 - x[0] ** 3 + 1e-30 * x[1] ** 3, [0.0, 1e-62]),
         (lambda x: 1 + x[0] ** 2 - x[0] ** 3 + 1e-58 * x[1] ** 3, [0.0, 1e-62]),
     ],
@@ -261,8 +262,63 @@ def test_valleys_that_are_not_level(tilt: float) -> None:
 def test_plateaus(f: Any, x: list[float]) -> None:
     c = certify_optimum(f, x)
     assert not c.certified
-    assert c.doubts in (("plateau",), ("distance",)), str(c)
-    assert c.doubts == ("distance",) or "still falls" in str(c)
+    assert c.doubts in (("plateau",), ("distance",), ("flat",)), str(c)
+    assert c.doubts != ("plateau",) or "still falls" in str(c)
+
+
+half, quarter = [(0, None)], [(0, None)] * 2
+NOT_ATTAINED = {  # convex or at a lower bound, and lower at the end of `way`: f, its last part for mpmath, x, bounds
+    "exp(-x)": (lambda x: np.exp(-x[0]), lambda x: mpmath.exp(-x[0]), [800.0], None),
+    "1 + exp(-x)": (lambda x: 1 + np.exp(-x[0]), lambda x: mpmath.exp(-x[0]), [1000.0], None),
+    "far": (lambda x: np.exp(-x[0]), lambda x: mpmath.exp(-x[0]), [1e5], half),
+    "beside a parabola": (
+        lambda x: np.exp(-x[0]) + x[1] ** 2, lambda x: mpmath.exp(-x[0]) + x[1] ** 2, [800.0, 0.0], quarter,
+    ),
+    "turned": (
+        lambda x: np.exp(-x[0] - x[1]) + (x[0] - x[1]) ** 4, lambda x: mpmath.exp(-x[0] - x[1]), [800.0, 800.0], None,
+    ),
+    "logistic": (lambda x: np.logaddexp(0, -x[0]), lambda x: mpmath.log1p(mpmath.exp(-x[0])), [800.0], None),
+    "1/x": (lambda x: 1 / x[0] + x[1] ** 2, lambda x: 1 / x[0] + x[1] ** 2, [1e200, 0.0], [(1, None), (None, None)]),
+    "a range that ends at 0": (
+        lambda x: np.exp(-x[0]) * (2 + np.sin(x[1])), lambda x: mpmath.exp(-x[0]), [800.0, 1.0], None,
+    ),
+    "x^2 + (1 - xy)^2": (
+        lambda x: x[0] ** 2 + (1 - x[0] * x[1]) ** 2, lambda x: x[0] ** 2 + (1 - x[0] * x[1]) ** 2, [1e-9, 1e9], None,
+    ),
+    "beside a kink": (lambda x: np.abs(x[0]) + np.exp(-x[1]), lambda x: mpmath.exp(-x[1]), [0.0, 800.0], None),
+    "fifty": (lambda x: np.exp(-x).sum(), lambda x: sum(mpmath.exp(-v) for v in x), [800.0] * 50, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOT_ATTAINED)
+def test_an_infimum_that_is_not_attained_is_no_minimum(name: str) -> None:
+    f, part, x, bounds = NOT_ATTAINED[name]
+    with mpmath.workdps(60):
+        here = [mpmath.mpf(v) for v in x]
+        there = [v / 2 if v < 1 else 2 * v for v in here]
+        assert part(there) < part(here)
+    for globally in (False, True):
+        c = certify_optimum(f, x, bounds=bounds, globally=globally)
+        assert not c.certified, str(c)
+        assert c.doubts[0] in ("plateau", "attained", "kink"), str(c)
+
+
+ATTAINED = {  # flat, and a minimum
+    "a bound in the way": (lambda x: np.exp(-x[0]), [800.0], [(0, 800)]),
+    "quartics": (lambda x: np.exp(x[0] ** 4) + x[1] ** 4, [1e-10, 1e-10], None),
+    "a quartic far away": (lambda x: np.exp((x[0] - 1000) ** 4) + x[1] ** 4, [1000.0, 0.0], None),
+    "a valley": (lambda x: (x[0] - x[1]) ** 2 + np.exp(x[0] - x[1]) - (x[0] - x[1]), [1.0, 1.0], None),
+    "a product on a quadrant": (lambda x: x[0] * x[1], [0.0, 0.0], quarter),
+    "fifty, of a polynomial": (lambda x: ((x[1:] - x[:-1]) ** 4).sum(), np.ones(50), None),
+    "a kink and no matter": (lambda x: np.abs(x[0]) + 0 * x[1], [0.0, 8.0], None),
+}
+
+
+@pytest.mark.parametrize("name", ATTAINED)
+def test_flat_minima_that_are_attained(name: str) -> None:
+    f, x, bounds = ATTAINED[name]
+    c = certify_optimum(f, x, bounds=bounds)
+    assert (c.certified, c.scope) == (True, "global"), str(c)
 
 
 HIGHER = {  # minima of higher order, not convex
@@ -736,6 +792,14 @@ def test_speed() -> None:
             certify(case.problem, case.x)
             times.append(time.perf_counter() - started)
         assert min(times) < 2e-3
+
+
+def test_many_variables_take_one_matrix_of_second_derivatives() -> None:
+    p = problem(lambda x: np.sum(100 * (x[1::2] - x[::2] ** 2) ** 2 + (1 - x[::2]) ** 2), np.ones(200))
+    hessian, asked = p.lagrangian_hessian, []
+    p.lagrangian_hessian = lambda *at: (asked.append(at), hessian(*at))[1]
+    c = certify(p, np.ones(200))
+    assert (c.kind, c.certified, len(asked)) == ("minimum", True, 1)
 
 
 def test_polish_holds_bounds_and_weak_constraints() -> None:

@@ -18,7 +18,7 @@ from cauchy.errors import DomainError, ShapeError
 from cauchy.graph import INPUT, Node
 from cauchy.optimize.convexity import convexity
 from cauchy.optimize.convexity.analysis import Analysis, semidefinite
-from cauchy.optimize.convexity.composition import ATOMS, RULES
+from cauchy.optimize.convexity.composition import ATOMS, RULES, _quarters
 from cauchy.optimize.convexity.facts import AFFINE, CONCAVE, CONVEX, variable
 from cauchy.optimize.duality import dual
 from cauchy.optimize.duality.everywhere import least
@@ -177,6 +177,140 @@ def test_is_not_proved(name):
     assert found.verdict is not Verdict.PROVED
     if name == "nearly definite":
         assert found.verdict is Verdict.REFUTED or found.segment is None
+
+
+C2, C5, SOME = np.array([[1.0, 2.0], [2.0, 1.0]]), np.array([[1.0, 5.0], [5.0, 1.0]]), np.array([1e-200])
+WIDE = np.full((45, 45), -0.49) + np.eye(45)
+# proved once by rounding: f, box, x and d with f(x) above the mean of f(x +- d), in 700 digits
+ROUNDED = {
+    "a diagonal that swallows its row": (
+        lambda x: np.sum(np.exp(x)) + 1e-9 * (x @ C2 @ x), [(-40, 40)] * 2, [-39, -39], [1, -1],
+    ),
+    "a diagonal of powers": (lambda x: np.sum(x**4) + x @ C2 @ x, [(-1e9, 1e9)] * 2, [0, 0], [0.25, -0.25]),
+    "two basins": (
+        lambda x: np.sum(x**4) + x @ C5 @ x + 0.5 * (x[0] - x[1]), [(-1e10, 1e10)] * 2, [0, 0], [0.5, -0.5],
+    ),
+    "a product that underflows": (
+        lambda x: (x[:1] @ SOME) * x[1] * 1e200 * 1e200, [(0, 1e-200), (None, None)], [5e-201, 0], [5e-201, -1],
+    ),
+    "weights that underflow": (
+        lambda x: np.einsum("i,j,k->", -(x**2), SOME, SOME) * 1e200 * 1e200, None, [0, 0], [1, 0],
+    ),
+    "wide and definite but for a little": (lambda x: (x @ WIDE @ x) * 1e308 * 10, None, np.zeros(45), np.ones(45)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+def test_rounding_proves_nothing(name):
+    f, bounds, x, d = ROUNDED[name]
+    x, d = np.asarray(x, float), np.asarray(d, float)
+    exact = {  # NumPy's exp and einsum take no mpf
+        "a diagonal that swallows its row": lambda v: (
+            mpmath.exp(v[0]) + mpmath.exp(v[1]) + mpmath.mpf(1e-9) * (v @ C2 @ v)
+        ),
+        "weights that underflow": lambda v: -(v @ v) * (mpmath.mpf(1e-200) * mpmath.mpf(1e200)) ** 2,
+    }.get(name, f)
+    with mpmath.workdps(700):
+        a, b, m = (exact(np.array([mpmath.mpf(t) for t in v.tolist()], object)) for v in (x - d, x + d, x))
+        assert m > (a + b) / 2
+    assert convexity(f, x, bounds=bounds).verdict is not Verdict.PROVED
+
+
+@pytest.mark.parametrize(
+    ("f", "exact", "low", "sign"),
+    [
+        (lambda x: np.sin(x[0]), mpmath.sin, 2, 1),
+        (lambda x: np.cos(x[0]), mpmath.cos, 1, 1),
+        (lambda x: -np.cos(x[0]), mpmath.cos, 3, -1),
+        (lambda x: -np.sin(x[0]), mpmath.sin, 4, -1),
+    ],
+)
+def test_waves_bend_at_pi_and_not_at_its_double(f, exact, low, sign):
+    """Between the double and the number lies a segment that is bent the other way; above both there is none."""
+    start = low * np.pi / 2
+    with mpmath.workdps(60):
+        a, b = mpmath.mpf(start), low * mpmath.pi / 2
+        assert a < b
+        assert sign * exact((a + b) / 2) > sign * (exact(a) + exact(b)) / 2
+    end = (low + 1) * np.pi / 2
+    assert convexity(f, [end], bounds=[(start, end)]).verdict is not Verdict.PROVED
+    assert convexity(f, [end], bounds=[(np.nextafter(start, 9), end)]).verdict is Verdict.PROVED
+
+
+def test_no_global_minimum_beside_a_lower_basin():
+    f, bounds, _, _ = ROUNDED["two basins"]
+    x = cauchy.minimize(f, [1.0, -1.0]).x
+    assert f(-x) != f(x)
+    lower = min((x, -x), key=f)
+    other = cauchy.minimize(f, -lower).x
+    for point in (lower, other):
+        assert cauchy.certify_optimum(f, point, bounds=bounds, globally=True).scope == "local"
+    row = (lambda x: x[0] + x[1], -1, 1)
+    found = dual(lambda x: np.sum(x**4) + x @ C5 @ x, np.zeros(2), bounds=bounds, subject_to=row, seconds=1)
+    assert found.verdict is not Verdict.PROVED
+
+
+def test_a_box_outside_the_domain_proves_nothing():
+    found = convexity(lambda x: -np.log(x[0]), [1.0], bounds=[(-2, -1)])
+    assert (found.verdict, found.stop.why, found.stop.what) == (Verdict.UNDECIDED, "domain", "log")
+    assert convexity(lambda x: -np.log(x[0]), [1.0], bounds=[(-2, 1)]).verdict is Verdict.PROVED
+
+
+def test_numbers_beyond_doubles():
+    huge = lambda x: (x @ x) * 1e200 * 1e200
+    assert convexity(huge, np.ones(2)).curvature == "convex"
+    assert convexity(lambda x: (x @ (np.eye(45) + 0.5) @ x) * 1e308 * 10, np.zeros(45)).curvature == "convex"
+    assert slater(lambda x: x @ x, np.ones(2), subject_to=(huge, None, 1)).verdict is not Verdict.REFUTED  # 0 is strict
+    with pytest.raises(DomainError, match="no feasible point with a finite f"):
+        dual(huge, np.ones(2), subject_to=(lambda x: x[0], 1, None))
+
+
+SIZES = 10.0 ** np.array([-320, -310, -200, -160, -20, 0, 20, 160, 200, 300])
+SUMS = {  # of x and constants A (3, 3), B (3, 3), c (3)
+    "matmul": lambda x, A, B, c: A @ x,
+    "scaled": lambda x, A, B, c: (A @ x) * c,
+    "sum": lambda x, A, B, c: x.sum() * c,
+    "two matrices": lambda x, A, B, c: np.einsum("i,ij,jk->k", x, abs(A), abs(B)),
+    "two matrices first": lambda x, A, B, c: np.einsum("ij,jk,k->i", abs(A), abs(B), x),
+    "weights": lambda x, A, B, c: (x * c).sum(),
+    "square": lambda x, A, B, c: x @ x * c,
+    "quotient": lambda x, A, B, c: x / c,
+    "products": lambda x, A, B, c: (x * c[0]) * (x * c[1]),
+    "twice": lambda x, A, B, c: x * c * c[::-1],
+    "index": lambda x, A, B, c: x[np.array([0, 1, 2, 0, 1])].sum() * c,
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_ranges_of_numbers_of_all_sizes(name):
+    """In rational arithmetic, where nothing underflows, overflows or is rounded."""
+    f, rng = SUMS[name], np.random.default_rng(0)
+    exact = lambda v: np.array([Fraction(t) for t in np.ravel(v).tolist()], object).reshape(np.shape(v))
+    some = lambda k: rng.choice([-1, 1], k) * rng.uniform(0.5, 1, k) * rng.choice(SIZES, k)
+    for k in range(25):
+        A, B, c, low = some((3, 3)), some((3, 3)), some(3), some(3)
+        high = np.maximum(low, some(3)) if k % 3 else low
+        with np.errstate(all="ignore"):
+            found = Analysis(cauchy.trace(lambda x: f(x, A, B, c), np.ones(3))).over(low, high)  # noqa: B023
+        for x in (low, high, np.where(rng.random(3) < 0.5, low, high)):
+            if name.startswith("two matrices"):
+                M = abs(exact(A)) @ abs(exact(B))
+                values = M @ exact(x) if name.endswith("first") else exact(x) @ M
+            else:
+                values = f(exact(x), exact(A), exact(B), exact(c))
+            for v, a, b in zip(np.ravel(values), found.low.ravel(), found.high.ravel(), strict=True):
+                assert a == -np.inf or Fraction(float(a)) <= v
+                assert b == np.inf or v <= Fraction(float(b))
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 4, 7, 1000, 12345677])
+def test_multiples_of_half_pi_are_enclosed(m):
+    below, above = _quarters(np.array([float(m), -float(m)]))
+    with mpmath.workdps(60):
+        true = mpmath.mpf(m) * mpmath.pi / 2
+        assert mpmath.mpf(float(below[0])) < true < mpmath.mpf(float(above[0]))
+        assert np.nextafter(below[0], np.inf) == above[0]
+    assert (above[1], below[1]) == (-below[0], -above[0])
 
 
 # -- the rules, against the functions themselves ----------------------------------------------------------------------

@@ -260,6 +260,54 @@ def test_proofs_of_local_minima_and_their_limits() -> None:
     assert prove_optimum(SQUARE, ["1/3", "1/3"], subject_to=LINE).kind == "infeasible"
 
 
+CANCELLED = {  # what formulas cancel, and where f has no value
+    "exp(log)": (lambda x: np.exp(np.log(x[0])) ** 2 + 2 * x[0], -1),
+    "sin(arcsin)": (lambda x: np.sin(np.arcsin(x[0])) ** 2 - 4 * x[0], 2),
+    "0 log": (lambda x: 0 * np.log(x[0]) + x[0] ** 2 + 2 * x[0], -1),
+    "x^3/x": (lambda x: x[0] ** 3 / x[0], 0),
+    "1/x - 1/x": (lambda x: 1 / x[0] - 1 / x[0] + x[0] ** 2, 0),
+    "a power": (lambda x: x[0] ** -2 * x[0] ** 4, 0),
+    "written": (lambda x: (x[0] - 0.1) ** 3 / (x[0] - 0.1), "1/10"),
+}
+
+
+@pytest.mark.parametrize("name", CANCELLED)
+def test_no_proof_where_there_is_no_value(name: str) -> None:
+    f, x = CANCELLED[name]
+    at = Fraction(x)
+    with np.errstate(all="ignore"):
+        assert at.denominator > 1 or not np.isfinite(f(np.array([float(at)])))
+    assert prove_optimum(f, [x]).verdict is not Verdict.PROVED
+    row = prove_optimum(lambda x: x[0] ** 2 - 2 * float(at) * x[0], [x], subject_to=(f, None, 100))
+    assert row.verdict is not Verdict.PROVED
+
+
+def test_no_proof_against_a_minimum_at_the_end_of_the_domain() -> None:
+    root = lambda x: np.sqrt(x[0]) ** 2
+    assert (root(np.linspace(0, 1, 101)[:, None].T) >= root(np.zeros(1))).all()
+    assert prove_optimum(root, [0]).verdict is Verdict.UNDECIDED
+
+
+def test_a_hole_elsewhere_keeps_a_proof_local() -> None:
+    for f, x, bounds in (
+        (lambda x: x[0] ** 3 / x[0], 1, [(1, None)]),
+        (lambda x: (x[0] ** 3 - x[0] ** 2) / x[0], "1/2", None),
+    ):
+        c = prove_optimum(f, [x], bounds=bounds)
+        assert (c.verdict, c.scope) == (Verdict.PROVED, "local")
+
+
+def test_a_proof_names_the_point_that_was_given() -> None:
+    c = prove_optimum(lambda x: x[0] ** 2, [1e-10])
+    assert c.proof is not None
+    assert (c.x.tolist(), c.verdict) == ([0.0], Verdict.PROVED)
+    for text in ("x = (0)", "(1e-10)", "1e-10 away"):
+        assert text in c.proof.statement
+    same = prove_optimum(lambda x: (x[0] - 0.1) ** 2, [0.1])
+    assert same.proof is not None
+    assert "away" not in same.proof.statement
+
+
 def test_decimals_mean_what_is_written() -> None:
     c = prove_optimum(lambda x: (x[0] - 0.1) ** 2, ["1/10"])
     assert c.verdict is Verdict.PROVED

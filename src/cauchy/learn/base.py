@@ -127,7 +127,7 @@ def data(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *, reset: b
     """scikit-learn's `validate_data` with float64 as the default dtype; its ValueErrors come as `DomainError`."""
     options.setdefault("dtype", np.float64)
     try:
-        found = validate_data(estimator, X=X, y=y, reset=reset, **options)
+        found: Any = validate_data(estimator, X=X, y=y, reset=reset, **options)
     except CauchyError:
         raise
     except ValueError as e:

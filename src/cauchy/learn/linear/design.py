@@ -47,9 +47,7 @@ class Design:
 
     def target(self, k: int) -> Design:
         """The problem of column k of b alone."""
-        return replace(
-            self, b=self.b[:, k], y_mean=self.y_mean[k], y_rest=self.y_rest[k], b_norm=self.b_norm[k]
-        )
+        return replace(self, b=self.b[:, k], y_mean=self.y_mean[k], y_rest=self.y_rest[k], b_norm=self.b_norm[k])
 
     def part(self, mask: np.ndarray) -> Design:
         """The problem of some columns of b."""

@@ -83,9 +83,10 @@ class LinearRegression(RegressorMixin, LinearModel):
     columns, centered and scaled to length 1 (dense only). With `positive` all coefficients are >= 0 (NNLS, Lawson and
     Hanson 1974), an estimate.
 
-    `certificate_`: primal = the weighted sum of squares; gap = g'(A'A)⁻¹g for the gradient g, rounding included, that of
-    the intercept too: a bound of primal - minimum. PROVED by it where it is at most 1e-8 of primal at
-    w = 0 and 1e-3 of primal (1e-16 of the former where the latter is about 0). What scikit-learn takes besides (copy_X, n_jobs) would change nothing and is not taken.
+    `certificate_`: primal = the weighted sum of squares; gap = g'(A'A)⁻¹g for the gradient g, rounding included, that
+    of the intercept too: a bound of primal - minimum. PROVED by it where it is at most 1e-8 of primal at w = 0 and 1e-3
+    of primal (1e-16 of the former where the latter is about 0). What scikit-learn takes besides (copy_X, n_jobs) would
+    change nothing and is not taken.
 
     Raises DomainError for data that are empty, not numbers or not finite.
 
@@ -142,15 +143,15 @@ class LinearRegression(RegressorMixin, LinearModel):
                 if weights is None and y.size == len(y) and X.size <= REFINED:
                     exact = self._proven(X, y.ravel())
                 if exact is not None:
-                    w, intercept, error, digits, proof = exact
-                    g = problem.transpose(problem.b - problem.times(w))
+                    w, b, error, digits, proof = exact
+                    intercept, g = np.array([b]), problem.transpose(problem.b - problem.times(w))
                     residuals["coefficient_error"], residuals["intercept_error"] = error
                     estimates["digits"] = digits
                 worst = np.abs(inverse.T) @ (np.abs(problem.slack(w)))
                 gap = 1.25 * np.sum((np.abs(inverse.T @ g) + worst) ** 2, axis=0)  # R is of a matrix a little off
-                intercept = problem.intercept(w) if intercept is None else np.array([intercept])
-                gap = gap + problem.excess(w, intercept)
                 shaky = estimates["condition"] * math.sqrt(p) * rounding(len(y) + p) > 0.05
+                intercept = problem.intercept(w) if intercept is None else intercept
+                gap = gap + problem.excess(w, intercept)
                 zeros, values = (np.sum(v * v, axis=0) for v in (problem.b, problem.b - problem.times(w)))
                 small = all(negligible(*row, SMALL) for row in zip(gap, values, zeros, strict=True))
                 gap = math.nan if shaky else float(np.ldexp(gap.max(initial=0.0), exponent))
@@ -161,9 +162,10 @@ class LinearRegression(RegressorMixin, LinearModel):
                     statement = say("learn.linear_near_dependent", condition=f"{estimates['condition']:.2g}")
                 elif small:
                     proof = Proof("gradient", say("learn.linear_gradient_bound"))
-        self._settle(w, problem, intercept, flat=y.ndim == 1)
+        intercept = problem.intercept(w) if intercept is None else intercept
+        self._settle(w, intercept, flat=y.ndim == 1)
         r = problem.b - problem.times(w)
-        squares = np.sum(r * r, axis=0)
+        squares = np.sum(r * r, axis=0) + problem.excess(w, intercept)
         scale = np.linalg.norm(problem.norms) * np.sqrt(squares.max(initial=0.0))
         residuals["gradient"] = float(np.abs(g).max(initial=0.0) / scale) if scale else 0.0
         self.history_ = History({"step": np.array(steps or [0.0])})
@@ -209,7 +211,8 @@ class LinearRegression(RegressorMixin, LinearModel):
             return None
         p = X.shape[1]
         intercept = float(found.x[p]) if self.fit_intercept else 0.0
-        error = tuple(float(np.max(part, initial=0.0)) for part in np.split(found.forward_bound, [p]))
+        each = found.forward_bound
+        error = float(np.max(each[:p], initial=0.0)), float(np.max(each[p:], initial=0.0))
         return found.x[:p, None], intercept, error, float(np.min(found.digits)), found.proof
 
 
@@ -222,10 +225,9 @@ class Ridge(RegressorMixin, LinearModel):
     iterates to `tol` instead, at most `max_iter` times.
 
     `certificate_`: primal = the objective; the gap (|g| + rounding)²/curvature for half its gradient g is a bound of
-    primal - minimum, the curvature at least alpha; so is primal, as the minimum is not negative. PROVED where the gap
-    is at most 1e-8 of the objective at w = 0 and 1e-3 of the objective (1e-16 of the former where the latter is about
-    0). What scikit-learn takes besides (copy_X, positive, random_state) is not
-    taken.
+    primal - minimum, the curvature at least alpha, with the rounding of the intercept; so is primal, as the minimum is
+    not negative. PROVED where the gap is at most 1e-8 of the objective at w = 0 and 1e-3 of the objective (1e-16 of the
+    former where the latter is about 0). What scikit-learn takes besides (copy_X, positive, random_state) is not taken.
 
     Raises DomainError: alpha <= 0 (alpha = 0 is LinearRegression), data that are empty, not numbers or not finite.
 
@@ -284,7 +286,7 @@ class Ridge(RegressorMixin, LinearModel):
         gaps = np.minimum(gaps + problem.excess(w, intercept), values)  # no minimum is below 0
         zeros = np.sum(problem.b**2, axis=0)
         proved = all(negligible(*row, SMALL) for row in zip(gaps, values, zeros, strict=True))
-        self._settle(w, problem, intercept, flat=y.ndim == 1)
+        self._settle(w, intercept, flat=y.ndim == 1)
         self.n_iter_ = rounds
         self.history_ = History({"step": np.array(steps or [0.0])})
         worst = int(np.argmax(gaps))
@@ -310,7 +312,9 @@ class Ridge(RegressorMixin, LinearModel):
         with np.errstate(over="ignore", under="ignore"):
             scaled = np.ldexp(alpha, -exponent)
         if not (np.isfinite(scaled) & (scaled > 0)).all():
-            raise DomainError(f"Ridge: alpha = {shown(self.alpha)} is out of range for sample_weight around 2^{exponent}")
+            raise DomainError(
+                f"Ridge: alpha = {shown(self.alpha)} is out of range for sample_weight around 2^{exponent}"
+            )
         return scaled
 
     def _alpha(self, targets: int) -> np.ndarray:

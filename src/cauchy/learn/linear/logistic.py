@@ -29,7 +29,7 @@ from ..base import (
     sample_weights,
 )
 from ..wording import shown
-from .design import EPS
+from .design import EPS, balanced
 from .newton import MANY, gap_by_curvature, gap_by_duality, minimize
 from .separation import search, separable, separated, unit
 from .softmax import Logistic
@@ -66,7 +66,8 @@ def _near_zero(X: Any) -> tuple[Any, np.ndarray]:
     for rows in (X[:64], X):  # a few rows first: most columns are not far, and show it
         low, high = rows[:, far].min(axis=0), rows[:, far].max(axis=0)
         with np.errstate(over="ignore", invalid="ignore"):
-            far, low, high = (v[(high - low) * 16 <= np.maximum(low, -high)] for v in (far, low, high))
+            apart = np.maximum(low, -high)
+            far, low, high = (v[(apart > 0) & ((high - low) * 16 <= apart)] for v in (far, low, high))
         if not len(far):
             return X, shift
         shift[far] = low + (high - low) / 2
@@ -172,22 +173,25 @@ class LogisticRegression(ClassifierMixin, Estimator):
             absent = self.classes_.tolist()[np.argmin(counts)]
             raise DomainError(f"LogisticRegression: the class {absent!r} has no sample of weight > 0")
         free = self.penalty is None or math.isinf(C)
-        if not free:
-            with np.errstate(over="ignore"):
-                c = c * C
+        exponent = 0
+        if free:  # the weights' unit changes nothing
+            c, exponent = balanced(c)
+        with np.errstate(over="ignore"):
+            c = c if free else c * C
+            total = float(c.sum())
         X, shift = _near_zero(X) if self.fit_intercept else (X, np.zeros(X.shape[1]))
         problem = Logistic(X, codes, K, c, 0.0 if free else 1.0, intercept=bool(self.fit_intercept))
-        goal, rng = tol * float(c.sum()), self._rng()
+        goal, rng = tol * total, self._rng()
         single = problem.single() if large and problem.n >= 400 * problem.q * problem.m else None
         largest = problem.largest()
         if large and not np.isfinite(largest).all():
             data(self, given, y)  # raises where an entry is not finite
         if single is not None and not ((largest > 1e-12) & (largest < 1e12)).all():  # or too close to float32's ends
             single, largest = None, problem.largest(again=True)
-        if not largest.max() < math.sqrt(1e300 / float(c.sum())):
+        if not float(largest.max()) * max(1.0, total) < 1e150:
             raise DomainError(
                 "LogisticRegression: X or the weights are too large: products of them overflow",
-                why=f"the largest |x| is {largest.max():.3g}, C times all weights add up to {float(c.sum()):.3g}",
+                why=f"the largest |x| is {largest.max():.3g}, C times all weights add up to {total:.3g}",
                 fix="use other units: divide the columns",
             )
         problem.unit = np.where(largest > 0, largest, 1.0)[:, None]
@@ -206,7 +210,7 @@ class LogisticRegression(ClassifierMixin, Estimator):
             if found is not None:
                 raise separable(_moved(found[0], shift)[0], found[1])
         if SMALL * now.value < gap and trail.converged and len(trail.value) < most:  # the value is small, or the slopes
-            now, more = minimize(problem, now.v, 1e-4 * goal, most - len(trail.value), small=1e-14)
+            now, more = minimize(problem, now.v, 1e-4 * goal, most - len(trail.value), small=1e-20)
             trail = trail.then(more)
             gap, method = min((gap_by_duality(problem, now, largest), "linear_duality"), local(trail.curved))
         if gap > SMALL * now.value and problem.explicit and now.hessian is None:
@@ -215,16 +219,17 @@ class LogisticRegression(ClassifierMixin, Estimator):
         gap += EPS * float(np.sum(np.abs(now.gradient) * np.abs(now.v)))  # what the rounding of rows may add
         if problem.intercept:
             off += EPS * float(np.max(largest @ np.abs(now.v))) if problem.m > 1 else 0.0
-            gap += off * (float(np.abs(now.gradient[-1]).sum()) + off * float(c.sum()) / 2)
+            gap += off * (float(np.abs(now.gradient[-1]).sum()) + off * total / 2)
         self.coef_, self.intercept_ = np.ascontiguousarray(rows[:, :-1]), rows[:, -1].copy()
         self.n_iter_ = np.array([max(len(trail.value) - 1, 1)], dtype=np.int32)
-        self.history_ = History({"objective": np.array(trail.value), "gradient": np.array(trail.gradient)})
+        self.history_ = History({"objective": np.ldexp(trail.value, exponent), "gradient": np.array(trail.gradient)})
         proved = gap <= SMALL * now.value
-        gap = gap if math.isfinite(gap) else math.nan
+        gap = math.ldexp(gap, exponent) if math.isfinite(gap) else math.nan
+        primal = math.ldexp(now.value, exponent)
         self.certificate_ = Certificate(
             statement=say("learn.linear_gap", gap=f"{gap:.2g}") if math.isfinite(gap) else say("learn.linear_no_gap"),
-            primal=now.value, dual=now.value - gap, gap=gap,
-            residuals={"gradient": trail.gradient[-1] / float(c.sum())},
+            primal=primal, dual=primal - gap, gap=gap,
+            residuals={"gradient": trail.gradient[-1] / total},
             verdict=Verdict.PROVED if proved else Verdict.UNDECIDED,
             proof=Proof("duality" if method == "linear_duality" else "self-concordance", say(f"learn.{method}"))
             if proved
@@ -241,7 +246,7 @@ class LogisticRegression(ClassifierMixin, Estimator):
         if not trail.converged and not proved:
             warnings.warn(
                 f"LogisticRegression: after {len(trail.value) - 1} iterations the gradient of the mean loss is "
-                f"{trail.gradient[-1] / float(c.sum()):.3g}, tol is {tol:.3g}",
+                f"{trail.gradient[-1] / total:.3g}, tol is {tol:.3g}",
                 ConvergenceWarning,
                 stacklevel=2,
             )

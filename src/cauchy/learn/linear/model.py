@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import Estimator, check_is_fitted, data
-from .design import Design
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,11 +22,10 @@ class LinearModel(Estimator):
     coef_: np.ndarray
     intercept_: Any
 
-    def _settle(self, w: np.ndarray, problem: Design, intercept: Any = None, *, flat: bool) -> None:
-        """Take coefficients (p, k) and intercepts (k,), by default the best; `flat` where there is one target."""
-        found = problem.intercept(w) if intercept is None else intercept
+    def _settle(self, w: np.ndarray, intercept: np.ndarray, *, flat: bool) -> None:
+        """Take coefficients (p, k) and intercepts (k,); `flat` where there is one target."""
         self.coef_ = np.ascontiguousarray(w[:, 0] if flat else w.T)
-        self.intercept_ = found[0] if flat else found
+        self.intercept_ = intercept[0] if flat else intercept
 
     def predict(self, X: Any) -> np.ndarray:
         """X w + b: (n,) or (n, k) for X (n, p), dense or sparse."""

@@ -119,7 +119,8 @@ def minimize(
     """From v to objective.size(gradient) <= goal, or to what rounding allows, in at most `most` iterations.
 
     The squared Newton decrement must be at most `small` times the value as well: units do not decide when to end.
-    Without a penalty it ends too where every sample's own class has more than half. With the objective in float32, `single`, and a generator: from where these lead first.
+    Without a penalty it ends too where every sample's own class has more than half. With the objective in float32,
+    `single`, and a generator: from where these lead first.
     """
     size = objective.q * objective.m
     explicit = objective.explicit

@@ -167,8 +167,9 @@ def solve(
     most: int,
     start: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[tuple[float, int]]]:
-    """(w (p, m), intercepts (m,), F, gap with rounding, steps (m,), trail) for pairs (l1, l2), each from the solution before.
+    """(w (p, m), intercepts (m,), F, gap with rounding, steps (m,), trail) for pairs (l1, l2).
 
+    Each starts from the solution before.
     The trail holds F and the number of active columns at every step.
     """
     p, m = len(c0), len(penalties)
@@ -183,7 +184,8 @@ def solve(
         found[:, k], gaps[k] = w, gap + hidden
         values[k] = rest / 2 + l2 / 2 * float(w @ w) + l1 * float(np.abs(w).sum())
     intercepts = np.atleast_1d(problem.intercept(found))
-    return found, intercepts, values, gaps + problem.excess(found, intercepts) / 2, steps, solver.trail
+    excess = problem.excess(found, intercepts) / 2
+    return found, intercepts, values + excess, gaps + excess, steps, solver.trail
 
 
 def _data(X: Any, y: Any, weights: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:

@@ -121,11 +121,11 @@ def _least(gain: Any, d: Sequence[float | Fraction]) -> float | None:
     doubt = (terms + 4) * EPS * (abs(gain) @ np.abs(rounded))
     if (value < -doubt).any():
         return None
-    unsure = np.flatnonzero((value <= doubt) & (abs(gain).sign() @ (rounded != 0) > 0))
+    there = np.array([v != 0 for v in d], float)
+    unsure = np.flatnonzero((value <= doubt) & (abs(gain).sign() @ there > 0))
     if len(unsure) > MANY:
         return None
-    value[unsure if len(unsure) else slice(0)] = 0.0
-    value[(value <= doubt)] = 0.0
+    value[value <= doubt] = 0.0
     exact = [Fraction(v) for v in d]
     for i in unsure:
         at = slice(gain.indptr[i], gain.indptr[i + 1])
@@ -138,12 +138,13 @@ def _least(gain: Any, d: Sequence[float | Fraction]) -> float | None:
 
 
 def _through_ties(gain: Any, value: np.ndarray, d: np.ndarray) -> list[Fraction] | None:
-    """A direction near d that gains exactly nothing where d gains next to nothing: those rows' null space, in fractions."""
+    """A direction near d that gains exactly nothing where d gains next to nothing, in fractions."""
     ties = np.flatnonzero(np.abs(value) <= NEAR)
     if not len(ties) or len(ties) > MANY or len(d) > FEW:
         return None
     rows = np.unique(gain[ties].toarray(), axis=0)
-    r, order = sl.qr(rows.T, mode="r", pivoting=True)
+    qr: Any = sl.qr  # its result depends on its arguments: unknown to type checkers
+    r, order = qr(rows.T, mode="r", pivoting=True)
     size = np.abs(np.diagonal(r))
     independent = rows[order[: int((size > 1e-12 * size.max(initial=0.0)).sum())]]
     solved: list[tuple[int, list[Fraction]]] = []  # each row, one at its pivot and zero at those before

@@ -42,7 +42,7 @@ class Logistic:
         self.kinds, self.m = classes, 1 if classes == 2 else classes
         self.signs = np.where(codes == 1, X.dtype.type(1), X.dtype.type(-1)) if self.m == 1 else np.zeros(0)
         self.even = bool((c == c[0]).all())  # one weight for all
-        self.certain = 0.9 * math.log(2) * float(c.min(initial=0.0))  # a value below: each own class has over half
+        self.certain = 0.9 * math.log(2) * float(c.min(initial=np.inf))  # a value below: each own class has over half
         self.penalty = np.full((self.q, 1), l2)
         self.penalty[self.p :] = 0.0
         self.explicit = self.q * self.m <= LARGE

@@ -1,6 +1,7 @@
 """What can be said of a trained network: its gradient, the extreme curvatures of its loss, units that never fire.
 
-A network's loss is not convex, and no test at one point makes a minimum of it: nothing here says "optimal".
+A network's loss is not convex, and no test at one point makes a minimum of it: nothing here says "optimal". That it
+is *not* a minimum can be shown: a direction of negative curvature leads to a lower loss, and that loss is evaluated.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 
 from ...calculus.differentiate import hvp, value_and_grad
 from ...messages import say
+from ...proof import Proof, Verdict
 from ..certificate import Certificate
 from .network import Net
 from .program import program
@@ -22,11 +24,14 @@ SAMPLE = 512  # rows that the curvature is measured on
 STEPS = 16  # of Lanczos
 
 
-def lanczos(product: Callable[[np.ndarray], np.ndarray], v: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Ritz values of a symmetric operator, ascending, and for each a bound on its distance to an eigenvalue.
+def lanczos(
+    product: Callable[[np.ndarray], np.ndarray], v: np.ndarray, steps: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ritz values of a symmetric operator, ascending; for each a bound on its distance to an eigenvalue; and the Ritz
+    vector of the least.
 
     The bound |beta s| is a theorem of exact arithmetic (Parlett 1998, theorem 4.5.1); full reorthogonalization keeps
-    the basis orthogonal to rounding. Both vectors have at most `steps` entries.
+    the basis orthogonal to rounding. At most `steps` values.
     """
     v = v / np.linalg.norm(v)
     basis, alphas, betas, scale = [v], [], [], 0.0
@@ -44,7 +49,7 @@ def lanczos(product: Callable[[np.ndarray], np.ndarray], v: np.ndarray, steps: i
         basis.append(u / beta)
     T = np.diag(alphas) + np.diag(betas[:-1], 1) + np.diag(betas[:-1], -1)
     values, vectors = np.linalg.eigh(T)
-    return values, betas[-1] * np.abs(vectors[-1])
+    return values, betas[-1] * np.abs(vectors[-1]), vectors[:, 0] @ np.array(basis[: len(values)])
 
 
 def activity(net: Net, theta: np.ndarray, X: np.ndarray) -> list[np.ndarray]:
@@ -89,8 +94,9 @@ def gradient(
 
 def curvatures(
     plan: Plan, theta: np.ndarray, data: tuple[Any, Any, Any], h: dict[str, float]
-) -> tuple[float, float, float, int]:
-    """The least and the largest eigenvalue of the objective's Hessian that Lanczos finds, a residual, rows used.
+) -> tuple[float, float, float, int, np.ndarray]:
+    """The least and the largest eigenvalue of the objective's Hessian that Lanczos finds, a residual, rows used, and
+    the direction of the least.
 
     On at most `SAMPLE` rows evenly spread over the data, in float64. Where relus have kinks, of the smooth piece.
     """
@@ -110,23 +116,43 @@ def curvatures(
 
     theta = theta.astype(np.float64)
     product = program(("hvp", plan), make, (theta, theta, X, Y, w, numbers), native=False)
-    values, residuals = lanczos(
+    values, residuals, direction = lanczos(
         lambda v: product(theta, v, X, Y, w, numbers), np.random.RandomState(0).randn(theta.size), STEPS
     )
-    return float(values[0]), float(values[-1]), float(max(residuals[0], residuals[-1])), len(rows)
+    return float(values[0]), float(values[-1]), float(max(residuals[0], residuals[-1])), len(rows), direction
+
+
+def _fall(
+    plan: Plan, theta: np.ndarray, direction: np.ndarray, value: float, data: tuple[Any, Any, Any], h: dict[str, float]
+) -> tuple[float, float] | None:
+    """(distance, by how much the objective of all rows is lower there), beyond its rounding; None if it is not."""
+    for distance in (0.1, 0.01, 0.001):
+        there = (theta + distance * direction).astype(theta.dtype)
+        drop = value - gradient(plan, there, data, h)[0]
+        if drop > 1000 * np.finfo(data[0].dtype).eps * abs(value):
+            return distance, drop
+    return None
 
 
 def certify(
     plan: Plan, theta: np.ndarray, data: tuple[Any, Any, Any], h: dict[str, float], counts: list[np.ndarray]
 ) -> Certificate:
-    """Gradient norm, curvature and dead units, as a certificate whose verdict is always undecided."""
+    """Gradient norm, curvature and dead units, as a certificate: undecided, or refuted where a lower loss is near."""
     value, slope = gradient(plan, theta, data, h)
-    low, high, residual, rows = curvatures(plan, theta, data, h)
+    low, high, residual, rows, direction = curvatures(plan, theta, data, h)
     norm = float(np.linalg.norm(slope))
     silent = sum(len(units) for units in dead(plan.net, counts))
-    key = "mlp_saddle" if low < -residual and low < -1e-8 * max(abs(high), 1e-300) else "mlp_flat"
+    numbers = {"norm": f"{norm:.3g}", "low": f"{low:.3g}", "high": f"{high:.3g}"}
+    statement, verdict, proof = say("learn.mlp_flat", **numbers), Verdict.UNDECIDED, None
+    if low < -residual and low < -1e-8 * abs(high):
+        fall = _fall(plan, theta, direction if slope @ direction <= 0 else -direction, value, data, h)
+        if fall is not None:
+            statement = say("learn.mlp_saddle", **numbers, distance=f"{fall[0]:g}", drop=f"{fall[1]:.3g}")
+            verdict, proof = Verdict.REFUTED, Proof("evaluation", say("learn.mlp_lower"))
     return Certificate(
-        statement=say(f"learn.{key}", None, norm=f"{norm:.3g}", low=f"{low:.3g}", high=f"{high:.3g}"),
+        statement=statement,
+        verdict=verdict,
+        proof=proof,
         residuals={
             "objective": value,
             "gradient_norm": norm,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, NoReturn
 
 import numpy as np
@@ -18,7 +19,7 @@ from ...proof import Proof, Verdict
 from ..certificate import Certificate, History
 from .interior import sift
 from .kernels import UNIT, Kernel
-from .smo import Rows, ascend
+from .smo import Rows, Unbounded, ascend
 from .squared import newton
 
 DENSE = 2_000  # features that a linear problem is solved in; beyond, by pairs
@@ -29,10 +30,11 @@ class NotSeparable(DomainError):
     """C=inf asks for a separation of classes that have none.
 
     `weights` (n,) >= 0 add up to 1 in each class; the two means that they give coincide up to `distance`.
+    `proved`: they are equal, in fractions, and so nothing separates the classes; else no more is known.
     """
 
-    def __init__(self, weights: np.ndarray, y: np.ndarray, distance: float, scale: float) -> None:
-        self.weights, self.distance = weights, distance
+    def __init__(self, weights: np.ndarray, y: np.ndarray, distance: float, scale: float, proved: bool) -> None:
+        self.weights, self.distance, self.proved = weights, distance, proved
         parts = []
         for side in (-1.0, 1.0):
             of = np.flatnonzero((y == side) & (weights > 1e-6))
@@ -40,8 +42,8 @@ class NotSeparable(DomainError):
             parts.append(" + ".join(named) + (" + ..." if len(of) > 4 else ""))
         super().__init__(
             "C=inf: the classes cannot be separated"
-            if distance == 0
-            else "C=inf: the classes touch, up to the rounding of this method: no separation was found",
+            if proved
+            else "C=inf: no separation of the classes was found: they touch or overlap, up to rounding",
             why=f"a weighted mean of one class is one of the other: {parts[0]} = {parts[1]}"
             f" (they differ by {distance:.1e}, the data by {scale:.1e})",
             fix="a finite C allows errors at a price; a kernel separates more",
@@ -112,7 +114,7 @@ class Problem:
             least = float((y * (f + b)).min())
             if least > 0:  # the same line, scaled to be feasible
                 beta, f, b = beta / least, f / least, b / least
-                quad, dual_quad = quad / least**2, dual_quad / least**2
+                quad, dual_quad = quad / (least * least), dual_quad / (least * least)
                 w = None if w is None else w / least
         f = f + b
         a = np.abs(beta)
@@ -348,7 +350,10 @@ class Problem:
             f = self.kernel.times(X, Z, (weights * self.y)[some])
             distance = math.sqrt(max(float((weights * self.y) @ f), 0.0))
             scale = math.sqrt(float(np.abs(self.kernel.diagonal(self.X)).max()))
-        raise NotSeparable(weights, self.y, distance, scale)
+        proved = (
+            distance == 0 and self.kernel.name == "linear" and _same_means(self.X[some], weights[some] * self.y[some])
+        )
+        raise NotSeparable(weights, self.y, distance, scale, proved)
 
     def _by_pairs(self, tol: float, megabytes: float, most: int) -> Solution:
         y = self.y
@@ -364,16 +369,26 @@ class Problem:
             quad = float(beta @ (y - v))
             if self.hard:
                 total = float(np.abs(beta).sum())
-                if total > 1e9 and quad <= 1e-16 * total**2:
+                if not self.kernel.positive and quad < -1e-10 * total * total:
+                    raise Unbounded
+                if total > 1e9 and quad <= 1e-16 * total * total:
                     self._refuse(np.abs(beta))
                 least = float((1.0 - y * (v - b)).min())
-                return least > 0 and quad / least**2 / 2 - float(y @ beta) + quad / 2 <= wanted * quad / 2
+                return least > 0 and quad / (least * least) / 2 - float(y @ beta) + quad / 2 <= wanted * quad / 2
             primal = quad / 2 + float(self.c @ np.maximum(y * (v - b), 0.0))
             return primal - float(y @ beta) + quad / 2 <= wanted * primal
 
         best = None
         for _ in range(6):
-            beta, v, count, part = ascend(self.kernel, self.X, y, low, high, beta, v, rows, enough, left - done)
+            try:
+                beta, v, count, part = ascend(self.kernel, self.X, y, low, high, beta, v, rows, enough, left - done)
+            except Unbounded:
+                what = "separates nothing here" if self.kernel.positive else "is indefinite on these samples"
+                raise DomainError(
+                    f"C=inf: the {self.kernel.name} kernel {what}",
+                    why="along some multipliers the dual grows without end: there is no hard margin",
+                    fix="a finite C, or a positive definite kernel",
+                ) from None
             done += count
             history += part
             found = self.measured(self.feasible(beta), tol)
@@ -414,6 +429,15 @@ def _meeting(F: np.ndarray, y: np.ndarray, a: np.ndarray) -> np.ndarray | None:
         if len(some) == len(y):
             break
     return None
+
+
+def _same_means(X: Any, signed: np.ndarray) -> bool:
+    """Is the weighted mean of the points of positive weight exactly that of the others? In fractions."""
+    rows = X.toarray() if sparse.issparse(X) else X
+    exact = [Fraction(v) for v in signed.tolist()]
+    plus, minus = (sum((v for v in exact if s * v > 0), Fraction(0)) for s in (1, -1))
+    shares = [v / plus if v > 0 else -v / minus for v in exact]
+    return all(sum(s * Fraction(x) for s, x in zip(shares, column, strict=True)) == 0 for column in rows.T.tolist())
 
 
 def _blocked(X: Any, beta: np.ndarray) -> np.ndarray:

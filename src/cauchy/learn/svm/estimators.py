@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,7 @@ class _Machine(ClassifierMixin, Estimator):
                 f"{type(self).__name__}: a separation needs at least two classes, got 1 class: {shown(only)}",
                 why="" if len(self.classes_) < 2 else "the samples of all others have weight zero",
             )
+        _representable(self, X)
         with np.errstate(invalid="ignore", over="ignore"):
             c = np.where(weights > 0, float(self.C) * weights, 0.0)
         if math.isfinite(self.C) and not np.isfinite(c).all():
@@ -346,6 +348,8 @@ class SVC(_Machine):
         if self.kernel == "precomputed" and X.shape != (n, n):
             raise DomainError(f"SVC: a precomputed kernel is a square matrix, got X of shape {X.shape}")
         kernel = self._kernel(X, np.where(np.isinf(c), 1.0, c)).centered(X)
+        with np.errstate(over="ignore"):
+            _representable(self, kernel.diagonal(X)[:, None])
         # the samples of a class stand together, as the columns of dual_coef_ do
         order = np.argsort(codes, kind="stable")
         order = order[c[order] > 0]
@@ -354,6 +358,8 @@ class SVC(_Machine):
             G = self._called(X[order], X[order])
         else:
             G = X[np.ix_(order, order)] if self.kernel == "precomputed" else X[order]
+        if kernel.name == "precomputed":
+            _symmetric(G, order)
         k = len(self.classes_)
         if len(np.unique(codes)) < k:
             gone = np.setdiff1d(np.arange(k), codes)[0]
@@ -457,6 +463,30 @@ class SVC(_Machine):
         if self.break_ties:
             return self.classes_[_votes(values, k).argmax(axis=1)]
         return self.classes_[_counts(values, k).argmax(axis=1)]
+
+
+def _representable(owner: object, values: Any) -> None:
+    """Refuse data, or squared lengths, whose squares overflow."""
+    largest = float(abs(values).max())
+    if not largest < 1e150:
+        raise DomainError(
+            f"{type(owner).__name__}: X is too large: products of its entries overflow",
+            why=f"entries of X, or products of its rows, reach {largest:.3g}",
+            fix="use other units: divide the columns",
+        )
+
+
+def _symmetric(G: np.ndarray, names: np.ndarray) -> None:
+    """Refuse a Gram matrix that is not symmetric to the rounding of single precision."""
+    off = np.abs(G - G.T)
+    i, j = np.unravel_index(int(np.argmax(off)), off.shape)
+    if off[i, j] > 1e-5 * float(np.abs(G).max()):
+        raise DomainError(
+            f"SVC: the Gram matrix is not symmetric: samples {names[i]} and {names[j]} have"
+            f" {G[i, j]:.6g} one way and {G[j, i]:.6g} the other",
+            why="a kernel k(x, z) = k(z, x) is symmetric",
+            fix="give (K + K.T) / 2 if that is what is meant",
+        )
 
 
 def _counts(values: np.ndarray, k: int) -> np.ndarray:

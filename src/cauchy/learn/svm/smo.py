@@ -23,7 +23,13 @@ from .kernels import Kernel
 
 SIZE = 512
 TINY = 1e-12  # the least curvature of a pair, for kernels that are not positive definite
+HUGE = 1e30  # multipliers beyond which there is no end to them
+STALL = 100  # rounds in a row that may gain nothing
 NEWTON = 1500  # the most free multipliers that are solved for at once
+
+
+class Unbounded(ArithmeticError):
+    """The multipliers grow without end."""
 
 
 def pairs(
@@ -39,7 +45,7 @@ def pairs(
         beta, v, _, count = state
         growing = np.where(beta < high, v, -np.inf)
         top = growing.max()
-        i = np.where(growing == top, index, SIZE).min()
+        i = np.minimum(np.where(growing == top, index, SIZE).min(), SIZE - 1)
         falling = np.where(beta > low, v, np.inf)
         violation = top - falling.min()
         rise = top - falling
@@ -53,7 +59,8 @@ def pairs(
         beta = beta + np.where(index == i, step, 0.0) - np.where(index == j, step, 0.0)
         return beta, v - step * (Ki - K[j]), violation, count + 1
 
-    return loop(pair, (beta, v, np.inf, 0), while_=lambda state: (state[2] > eps) & (state[3] < most))
+    start = beta, v, 2 * eps + 1.0, 0
+    return loop(pair, start, while_=lambda state: (state[2] > eps) & (state[2] < HUGE) & (state[3] < most))
 
 
 @functools.cache
@@ -99,7 +106,8 @@ def ascend(
     kernel: Kernel, X: Any, y: np.ndarray, low: np.ndarray, high: np.ndarray, beta: np.ndarray, v: np.ndarray,
     rows: Rows, enough: Callable[[np.ndarray, np.ndarray, float], bool], most: int,
 ) -> tuple[np.ndarray, np.ndarray, int, list[tuple[float, float]]]:  # fmt: skip
-    """From a feasible beta with slope v upwards, until `enough(beta, v, b)` or no pair violates by more than rounding.
+    """From a feasible beta with slope v upwards, until `enough(beta, v, b)` or no pair violates by more than rounding,
+    or nothing has been gained for long.
 
     Returns beta, v, the number of pairs and, for each round, (dual value, violation). v drifts by the single precision
     of the rows; the caller computes it anew.
@@ -108,13 +116,20 @@ def ascend(
     diagonal = kernel.diagonal(X)
     members = np.zeros(0, int)
     total, history = 0, []
+    highest, least, stalled = -np.inf, np.inf, 0
     while total < most:
         grow, fall = beta < high, beta > low
         top, bottom = v[grow].max(), v[fall].min()
         b, violation = (top + bottom) / 2, top - bottom
         history.append((float(y @ beta - beta @ (y - v) / 2), float(violation)))
         scale = float(np.abs(v).max()) + 1.0
-        if enough(beta, v, b) or violation <= 1e-12 * scale:
+        if enough(beta, v, b) or violation <= 1e-12 * scale or not np.isfinite(scale):
+            break
+        # rounding, or a kernel that is not what it should be, can keep pairs moving with nothing gained
+        value = history[-1][0]
+        gained = value > highest + 1e-12 * abs(highest) or violation < 0.99 * least
+        highest, least, stalled = max(highest, value), min(least, violation), 0 if gained else stalled + 1
+        if stalled > STALL:
             break
         members = _working_set(members, beta, v, low, high, b)
         places = rows.fetch(members)
@@ -126,6 +141,8 @@ def ascend(
         arguments = K, *vectors, eps, 100 * SIZE
         found, _, _, count = compiled_pairs()(*arguments)
         total += int(count)
+        if np.isinf(high).any() and not np.abs(found).max() < HUGE:
+            raise Unbounded
         _move(beta, v, members, places, np.asarray(found)[: len(members)] - beta[members], rows)
         free = np.flatnonzero((beta > low) & (beta < high))
         if violation < 1e-3 and 1 < len(free) <= min(NEWTON, rows.places // 2):

@@ -20,6 +20,7 @@ from ...read.value import agrees
 from ...read.value import value as meaning
 
 DIGITS, MORE = 80, 120
+FAR = 10**15  # exponents: exp(-x) is a number for all but the largest x
 SAME = {
     P.add, P.subtract, P.negative, P.positive, P.multiply, P.divide, P.absolute, P.maximum, P.minimum, P.max, P.min,
     P.identity, P.reshape, P.transpose, P.broadcast_to, P.concatenate, P.getitem, P.setitem, P.add_at, P.scatter_add,
@@ -41,7 +42,7 @@ class NotReal(ArithmeticError):
 
 def precise(digits: int = DIGITS) -> Any:
     """The context in which to compute."""
-    return decimal.localcontext(decimal.Context(prec=digits, Emin=-(10**6), Emax=10**6))
+    return decimal.localcontext(decimal.Context(prec=digits, Emin=-FAR, Emax=FAR))
 
 
 def many(values: Any) -> np.ndarray:
@@ -82,14 +83,19 @@ def _astype(x: Any, *, dtype: Any) -> Any:
 
 @functools.cache
 def _rules() -> dict[Primitive, Callable[..., Any]]:
-    power = lambda x, e: Decimal(1) if e == 0 else Decimal(x) ** e
     own = {p: np.frompyfunc(f, 1, 1) for p, f in OWN.items()}
     others = {p: _borrowed(name) for p, name in OTHERS.items()}
+    log1p = others[P.log1p]
+    power = lambda x, e: Decimal(1) if e == 0 else Decimal(x) ** e
+    exp = own[P.exp]
     more = {
         P.power: np.frompyfunc(power, 2, 1),
         P.square: lambda x: np.multiply(x, x),
         P.reciprocal: lambda x: Decimal(1) / x,
         P.astype: _astype,
+        P.expit: lambda x: 1 / (1 + exp(-x)),
+        P.log_expit: lambda x: -log1p(exp(-x)),
+        P.logaddexp: lambda a, b: np.maximum(a, b) + log1p(exp(-np.abs(np.subtract(a, b)))),
     }
     return {p: meaning[p] for p in SAME} | own | others | more
 

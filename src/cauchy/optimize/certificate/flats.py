@@ -9,7 +9,10 @@ rows). Three ways to decide it:
   second-order condition. (At 1e-62 the curvature of x^3 is positive too, but from 1e-10 convergence is linear.)
 - F is one number and g is higher at both ends of x_F +- d: a minimum lies in between, as in every closed interval.
 - g is a constant: a valley. An analytic function that vanishes at random points is 0: g and its slope are asked for at
-  several. A slope is rounding where more digits make another of it; that of exp(-x) at 1000 stays as it is.
+  several, and towards 0, where tanh is no longer 1 in all digits. A slope is rounding where more digits make another
+  of it; that of exp(-x) at 1000 stays as it is.
+
+Where the problem is known to have no lower values, the question is whether the least one is attained (`attained`).
 
 Reference: D. Gromoll, W. Meyer (1969) for the splitting lemma; J. Schwartz (1980), R. Zippel (1979) for zeros at
 random points.
@@ -33,6 +36,7 @@ CLOSE = Decimal(10) ** -60  # of Newton's steps, relative to the lengths, and of
 NOISE = Decimal(10) ** -65  # of values, relative to f or 1
 DEFINITE = Decimal(10) ** -35  # of the pivots of a definite matrix, relative to its diagonal
 RADII = (0.1, -0.1, 0.01, -0.01, 0.001, -0.001)  # at which g is asked for, relative to the lengths
+TOWARDS = (1e-3, 1e-1, 1.0, 10.0, 100.0)  # sizes of the coordinates at which g is asked for besides
 LEASH = 1e-2  # how far Newton's method may go, relative to the lengths
 MOST = 40  # variables and rows
 MOST_NODES = 10_000  # of a graph
@@ -168,13 +172,61 @@ class Flats:
                 return "falls", far(place)
         if self._sloped(place, kept):
             return "falls", far(place)
+        return ("level", far(place)) if self._level(place, kept, rng) and self._also(place, kept) else (None, np.inf)
+
+    def attained(self, flat: Vector, weak: Vector, low: float) -> bool | None:
+        """Of a point with about the least value of all: is that value attained nearby, or does f fall without end?
+
+        weak: rows that are active without a multiplier, as far as doubles tell; low: a lower bound of f. None: not
+        found out.
+        """
+        none, x = np.empty(0, int), many(self.point.x)
+        if self._first(x)[0] <= low:
+            return True
+        place = self.settle(x, none, 1.0)
+        if place is not None and self.definite(place, none):
+            return True
+        kept = self.coordinates(flat)
+        place = self.settle(x, kept, LEASH)
+        if place is None or not self.definite(place, kept):
+            return None
+        if not self._sloped(place, kept):
+            level = self._level(place, kept, np.random.default_rng(0))
+            return True if level is False or (level and self._also(place, kept)) else None
+        way = self._downhill(place, kept, weak)
+        if not any(way):
+            return True
+        far = self._beside(place, kept, way)
+        if far is not None and sum(self._slope(far)[kept] * many(way)) < 0:
+            return False
+        return True if far is not None and kept.size == 1 else None
+
+    def _downhill(self, place: Place, kept: Vector, weak: Vector) -> Vector:
+        """Against the slope, but for bounds in the way, to a distance of 1/2 relative to the lengths."""
+        slope, p, x = -self._slope(place)[kept] * self.t[kept], self.point.problem, self.point.x[kept]
+        held = np.isin(kept, weak[weak >= self.point.m] - self.point.m)
+        out = np.where(slope > 0, x >= p.upper[kept], x <= p.lower[kept])
+        slope[held & out] = Decimal(0)
+        size = max(map(abs, slope))
+        return (slope / (2 * size)).astype(np.float64) if size else np.zeros(kept.size)
+
+    def _level(self, place: Place, kept: Vector, rng: np.random.Generator) -> bool | None:
+        """Is g the same, without a slope, at random points around? None where it cannot be followed."""
         same = CLOSE * (abs(place.f) + 1)
         for k, radius in enumerate(RADII):
             way = rng.uniform(0.5, 1.0, kept.size) * rng.choice([-1, 1], kept.size)
             beside = self._beside(place, kept, radius * way)
-            if beside is None or abs(beside.f - place.f) > same or (k < 2 and self._sloped(beside, kept)):
-                return None, np.inf
-        return "level", far(place)
+            if beside is None:
+                return None
+            if abs(beside.f - place.f) > same or (k < 2 and self._sloped(beside, kept)):
+                return False
+        return True
+
+    def _also(self, place: Place, kept: Vector) -> bool:
+        """Is a level g the same towards 0, where it can be followed?"""
+        x = place.x[kept].astype(np.float64)
+        places = [self._beside(place, kept, (np.clip(x, -s, s) - x) / self.point.lengths[kept]) for s in TOWARDS]
+        return all(b is None or abs(b.f - place.f) <= CLOSE * (abs(place.f) + 1) for b in places)
 
     def _beside(self, place: Place, kept: Vector, step: Any) -> Place | None:
         """The place at a step of the kept coordinates, relative to the lengths."""
@@ -203,6 +255,15 @@ def judged(point: Point, y: Vector, strong: Vector, flat: Vector, tol: float) ->
             return Flats(point, y, strong).judged(flat, tol)
     except (NotReal, DecimalException):
         return None, np.inf
+
+
+def attained(point: Point, y: Vector, strong: Vector, weak: Vector, flat: Vector, low: float) -> bool | None:
+    """See `Flats.attained`; None where that fails."""
+    try:
+        with precise():
+            return Flats(point, y, strong).attained(flat, weak, low)
+    except (NotReal, DecimalException):
+        return None
 
 
 def stationary(point: Point, y: Vector, strong: Vector) -> Vector | None:

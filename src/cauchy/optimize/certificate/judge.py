@@ -19,12 +19,13 @@ from .fritz_john import fritz_john, normalized
 from .kkt import ROUNDING, Curvature, Point, Residuals, Sides, Vector, multipliers, near, residuals
 from .nearby import Surroundings
 from .record import Certificate, Kind
-from .subgradients import known, lowest_possible
+from .subgradients import attains, known, lowest_possible
 
 SIDE = 1e-5  # how far beside the candidate curvature is looked at again, relative to the lengths
 LOWEST = 1e-18  # f above its lower bound counts as 0 within this part of what it is made of
 QUALIFICATION = 1e-6  # Fritz John multipliers with a smaller part on f: the constraints alone balance
 LARGEST = 2000  # variables
+MANY = 50  # variables, from which on curvature along a direction is cheaper by itself
 
 
 class Judge:
@@ -148,7 +149,8 @@ class Judge:
             self.doubts.append(doubt)
             return self._found(kind, Verdict.REFUTED, **fields, better=better, witness=better.direction)
         most = self.tol * max(1.0, abs(point.f))
-        if known(self.problem)[0] and point.f - lowest_possible(point, active) <= most:
+        low, level = lowest_possible(point, active) if known(self.problem)[0] else (-np.inf, True)
+        if point.f - low <= most and (not level or attains(self.problem)):
             fields |= {"stationarity": 0.0, "complementarity": 0.0, "distance": 0.0, "scope": "global"}
             return self._found("kink_minimum", **fields)
         self.doubts.append(doubt)
@@ -262,7 +264,10 @@ class Judge:
             if not convex and point.f - low < LOWEST * size:
                 self.estimates["lowest"] = low
             if convex or "lowest" in self.estimates:
-                return self._found("degenerate", **fields, scope="global")
+                flat = D[:, np.flatnonzero(signs <= 0).tolist() or shaky]
+                found = convex and attains(self.problem)
+                found = found or flats.attained(point, y, strong, weak, flat, low)
+                return self._attained(found, fields)
         if least is None:
             self.doubts.append("cone")
             return self._found("unknown", **fields)
@@ -291,6 +296,13 @@ class Judge:
         if self.doubts:
             return self._found("near", **fields)
         return self._in_digits(point, y, strong, flat, fields, bool(weak.size))
+
+    def _attained(self, found: bool | None, fields: dict[str, Any]) -> Certificate:
+        """No lower values: a minimum, if the least value is attained and not an infimum at the end of a plateau."""
+        if not found:
+            self.doubts.append("attained" if found is None else "plateau")
+            self.estimates.pop("lowest", None)
+        return self._found("degenerate", **fields, scope="global")
 
     def _least(self, point: Point, curve: Curvature, weak: Vector) -> tuple[int | None, Vector | None]:
         """The sign of the least curvature along critical directions, and where."""
@@ -330,16 +342,18 @@ class Judge:
         ask = np.flatnonzero((q < 1e-4 * q.max()) | (q == q.min()))
         out = []
         for i in ask:
-            beside = [
-                d[:, i]
-                @ np.asarray(self.problem.lagrangian_hessian(self.x + s * SIDE * d[:, i], y[: point.m]))
-                @ d[:, i]
-                for s in (-1, 1)
-            ]
+            beside = [self._along(self.x + s * SIDE * d[:, i], y[: point.m], d[:, i]) for s in (-1, 1)]
             values = [b for b in beside if np.isfinite(b)]
             if values and (min(values) < 0.5 * q[i] or max(values) > 10 * q[i]):
                 out.append(int(positive[i]))
         return out
+
+    def _along(self, x: Vector, lam: Vector, d: Vector) -> float:
+        """The curvature of the Lagrangian along d; many variables without the whole matrix."""
+        p = self.problem
+        if p.n > MANY and p._hess is None and not p.by_hand and all(row.jac is None for row in p.rows):
+            return float(p.curvature(x, lam, d))
+        return float(d @ np.asarray(p.lagrangian_hessian(x, lam)) @ d)
 
 
 def _upper(point: Point, rows: Vector) -> Vector:

@@ -75,8 +75,9 @@ def polish(problem: Problem, x: Any, multipliers: Multipliers | None = None) -> 
     >>> import numpy as np
     >>> from cauchy.optimize.problem import problem
     >>> p = problem(lambda x: x[0] ** 4 + (x[1] - 1) ** 2, [1.0, 1.0], bounds=[(0.5, None), (None, None)])
-    >>> polish(p, np.array([0.5001, 1.0002]))
-    (array([0.5, 1. ]), Multipliers(constraints=array([], dtype=float64), bounds=array([-0.5,  0. ])))
+    >>> x, found = polish(p, np.array([0.5001, 1.0002]))
+    >>> x, found.bounds
+    (array([0.5, 1. ]), array([-0.5,  0. ]))
     """
     with np.errstate(all="ignore"):
         return _polish(problem, np.clip(np.asarray(x, dtype=np.float64), problem.lower, problem.upper), multipliers)

@@ -17,7 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import DomainError, ShapeError
+from ...graph import Node
 from ...proof import Proof, Verdict
+from ...read.notation.exact import exact
+from ...tracer import trace
+from ..convexity import polynomial
 from ..lagrange.stationary import Formulas, formulas
 from ..problem import Problem, asked_about
 from ..rational import Row, dot, eliminate, semidefinite, solve
@@ -51,12 +55,13 @@ def prove_optimum(
     """Prove or refute, without rounding, that the rational point x is a minimum.
 
     x: fractions, whole numbers, texts as "2/3", or floats, which are read as the fraction with a denominator up to
-    1e6 that they round, if there is one. f and the constraints have to be rational functions, as polynomials are.
+    1e6 within 1e-9, if there is one: the proof is about that fraction, and tells how far it is from a float that is
+    another. f and the constraints have to be rational functions, as polynomials are, and every step of theirs rational.
 
-    Returns a `Certificate` with `exact` (`ExactKKT`). PROVED: a strict local minimum, or a global one where
-    the problem is convex with constant second derivatives (`scope`). REFUTED, for x given without floats: it violates a
-    constraint, or a necessary condition although the gradients of the active constraints are independent. Else, and
-    where f or a constraint is no rational function, the certificate in floats.
+    Returns a `Certificate` with `exact` (`ExactKKT`). PROVED: a strict local minimum, or a global one where f and the
+    constraints are made of polynomials of degree up to 2 and convex (`scope`). REFUTED, for x given without floats: it
+    violates a constraint, or a necessary condition although the gradients of the active constraints are independent.
+    Else, and where a step is not defined at x or leaves the rational numbers, the certificate in floats.
 
     >>> from fractions import Fraction
     >>> line = (lambda x: x[0] + x[1], 1, 1)
@@ -75,13 +80,28 @@ def prove_optimum(
     except IndexError as e:
         raise ShapeError(f"x has {floats.size} entries, and f or a constraint asks for another: {e}") from e
     found = certify(p, floats)
-    known = formulas(p, floats)
-    asked = None if known is None else _Exact.of(p, known, point)
+    with np.errstate(all="ignore"):
+        known = formulas(p, floats)
+        asked = None if known is None else _Exact.of(p, known, point)
     if asked is None:
         return found
-    judged = asked.judged(found)
+    judged = _moved(asked.judged(found), x, point)
     rounded = any(isinstance(v, (float, np.floating)) for v in x)
     return found if rounded and judged.verdict is not Verdict.PROVED else judged
+
+
+def _moved(c: Certificate, given: Sequence[Any] | np.ndarray, x: Row) -> Certificate:
+    """The proof names the point that was given where it is another than the one that it is about."""
+    moved = max((abs(Fraction(v) - r) for v, r in zip(given, x, strict=True) if _other(v, r)), default=Fraction(0))
+    if not moved or c.proof is None:
+        return c
+    name = lambda values: f"({', '.join(map(str, values))})"
+    text = f"{c.proof.statement}, where x = {name(x)}; the given {name(map(_plain, given))} is {float(moved):.3g} away"
+    return replace(c, proof=replace(c.proof, statement=text))
+
+
+def _other(v: Any, read: Fraction) -> bool:
+    return isinstance(v, (float, np.floating)) and float(read) != float(v)
 
 
 def _plain(v: Any) -> Any:
@@ -108,11 +128,11 @@ class _Exact:
     """Values and derivatives at the point, all rational."""
 
     def __init__(
-        self, p: Problem, x: Row, values: Row, gradients: list[Row], hessians: list[list[Row]], constant: list[bool]
+        self, p: Problem, x: Row, values: Row, gradients: list[Row], hessians: list[list[Row]], quadratic: bool
     ) -> None:
         self.p, self.x, self.m, self.n = p, x, p.m, p.n
         self.f, self.g, self.H = values[0], gradients[0], hessians
-        self.v, self.V, self.constant = values[1:], gradients[1:], constant
+        self.v, self.V, self.quadratic = values[1:], gradients[1:], quadratic
         self.low = [_side(b) for b in (*p.cl, *p.lower)]
         self.high = [_side(b) for b in (*p.cu, *p.upper)]
 
@@ -129,7 +149,14 @@ class _Exact:
                 raise _NotRational
             return Fraction(int(value.p), int(value.q))
 
-        values, gradients, hessians, constant = [], [], [], []
+        # SymPy cancels x / x and exp(log(x)): each step has to have a value at x, and for global claims everywhere
+        graphs = [trace(part, np.array([float(v) for v in x])) for part in (p.f, p.c) if part is not None]
+        reached = [polynomial.evaluate(g, [polynomial.exactly(x, (p.n,))], g.outputs, _written) for g in graphs]
+        if None in reached:
+            return None
+        steps = [v for found in reached for v in np.ravel(found[0])]  # type: ignore[index]
+        quadratic = all(polynomial.evaluate(g, polynomial.variables(g), g.outputs, _written) for g in graphs)
+        values, gradients, hessians = [], [], []
         try:
             for e in (known.f, *known.rows):
                 if not e.is_rational_function(*known.x):  # a kink, say, whose derivative SymPy chooses
@@ -139,10 +166,9 @@ class _Exact:
                 values.append(number(e))
                 gradients.append([number(d) for d in first])
                 hessians.append([[number(d) for d in row] for row in second])
-                constant.append(not any(d.free_symbols for row in second for d in row))
         except _NotRational:
             return None
-        return cls(p, x, values, gradients, hessians, constant)
+        return cls(p, x, values, gradients, hessians, quadratic) if values[: len(steps)] == steps else None
 
     def judged(self, floats: Certificate) -> Certificate:
         gaps = [(v - lo, hi - v) for v, lo, hi in zip(self.v, self.low, self.high, strict=True)]
@@ -219,7 +245,7 @@ class _Exact:
 
     def _convex(self) -> bool:
         """Whether second derivatives are constant and make f convex and the feasible set convex."""
-        if not all(self.constant) or semidefinite(self.H[0]) is not None:
+        if not self.quadratic or semidefinite(self.H[0]) is not None:
             return False
         for h, lo, hi in zip(self.H[1:], self.low, self.high, strict=True):
             turned = [[-v for v in row] for row in h]
@@ -241,8 +267,19 @@ class _Exact:
         return replace(floats, verdict=Verdict.REFUTED, proof=proof, kind=kind, certified=False)
 
 
-class _NotRational(Exception):
+class _NotRational(ArithmeticError):
     """A value is not a rational number."""
+
+
+def _written(n: Node) -> Any:
+    """A constant as it was written, as for the formulas: 0.1 is 1/10."""
+    a = np.asarray(n.value if n.origin is None else n.origin)
+    if a.dtype.kind in "biu" and a.shape:
+        return a
+    numbers = [exact(v) for v in a.ravel()]
+    if not all(v.is_Rational for v in numbers):
+        raise polynomial.NotPolynomial
+    return polynomial.exactly([Fraction(int(v.p), int(v.q)) for v in numbers], a.shape)[()]
 
 
 def _kernel(rows: list[Row], n: int) -> list[Row]:

@@ -31,9 +31,11 @@ class Certificate(Result):
 
     certified: the candidate satisfies the first-order conditions to `tolerance` (relative, see below), Newton's method
     would move it by no more than that and lower f by no more than tolerance * max(1, |f|), and its kind is "minimum",
-    "kink_minimum", or "degenerate" where more is known than that no lower point was found: the problem is proved
-    convex, f is at a proved lower bound (`estimates["lowest"]`), or f was followed along the flat directions in eighty
-    digits (`estimates["digits"]`: "level", a valley of minima, or "between", higher on both sides within tolerance).
+    "kink_minimum", or "degenerate" where more is known than that no lower point was found. That is: the problem is
+    proved convex or f at a proved lower bound (`estimates["lowest"]`), and the least value seems attained (it is by
+    polynomials; else eighty digits show no slope that goes on: that would be a doubt, "plateau", and "attained" where
+    it was not found out); or f was followed along the flat directions in eighty digits (`estimates["digits"]`:
+    "level", a valley of minima, or "between", higher on both sides within tolerance).
     kind: "minimum" (second-order sufficient condition: strict local minimum; with `estimates["digits"]` "strict" if
     that took eighty digits), "degenerate" (no curvature along some direction), "kink_minimum" (not smooth there: in one
     variable f rises on both sides, in a convex problem its gradients around balance), "near" (all conditions hold

@@ -13,15 +13,22 @@ import weakref
 import numpy as np
 from scipy.optimize import nnls
 
+from ... import ops as P
+from ...errors import CauchyError
+from ...graph import Graph, Node, reachable
+from ...tracer import trace
 from ..convexity import proved
+from ..convexity.polynomial import LINEAR, MORE, PRODUCTS
 from ..problem import Problem
 from .kkt import Point, Vector
 
 STEP = 2.0**-30  # of the points around, relative to the lengths
+LEVEL = 1e-12  # of the largest gradient: smaller parts along a direction count as none
 LEFT = 1e-10  # of the gradients, in their weighted sum
 MOST = 100  # variables
 
 _known: weakref.WeakKeyDictionary[Problem, tuple[bool, float]] = weakref.WeakKeyDictionary()
+_attains: weakref.WeakKeyDictionary[Problem, bool] = weakref.WeakKeyDictionary()
 
 
 def known(problem: Problem) -> tuple[bool, float]:
@@ -31,11 +38,47 @@ def known(problem: Problem) -> tuple[bool, float]:
     return _known[problem]
 
 
-def lowest_possible(point: Point, active: Vector) -> float:
-    """A lower bound of f in a convex problem, as far as gradients around the point tell; -inf where they do not."""
+PIECES = LINEAR | PRODUCTS | MORE | {P.maximum, P.minimum, P.fmax, P.fmin, P.max, P.min, P.clip}
+
+
+def attains(problem: Problem) -> bool:
+    """Whether f and the rows are made of finitely many polynomials: then a convex problem has a minimum or no bound.
+
+    Theorem: a convex polynomial that is bounded below on a set given by convex polynomial inequalities attains its
+    least value there (E. Belousov, D. Klatte, 2002, extending M. Frank, P. Wolfe, 1956).
+    """
+    if problem not in _attains:
+        try:
+            graphs = [trace(part, problem.x0) for part in (problem.f, problem.c) if part is not None]
+        except CauchyError:
+            graphs = []
+        _attains[problem] = bool(graphs) and all(map(_pieces, graphs))
+    return _attains[problem]
+
+
+def _pieces(graph: Graph) -> bool:
+    moving: set[Node] = set(graph.inputs)
+    for n in reachable(graph.outputs):
+        if n not in moving and not moving.isdisjoint(n.args):
+            moving.add(n)
+            if n.prim is P.power:
+                e = None if n.args[1] in moving else np.asarray(n.args[1].value)
+                simple = e is not None and bool(((e >= 0) & (np.trunc(e) == e)).all())
+            else:
+                simple = n.prim in PIECES and not (n.prim is P.divide and n.args[1] in moving)
+            if not simple:
+                return False
+    return not graph.guards
+
+
+def lowest_possible(point: Point, active: Vector) -> tuple[float, bool]:
+    """A lower bound of f in a convex problem, as far as gradients around the point tell; -inf where they do not.
+
+    And whether they leave a direction along which f and the active rows do not change, as far as doubles tell.
+    """
     problem, n, t = point.problem, point.n, point.lengths
     if n > MOST:
-        return -np.inf
+        return -np.inf, True
     rows = active[active < point.m]
     sign = np.where(np.abs(point.high - point.v)[rows] <= np.abs(point.v - point.low)[rows], 1, -1)
     both = point.equal[rows]  # these are affine
@@ -55,7 +98,7 @@ def lowest_possible(point: Point, active: Vector) -> float:
             )
     cuts, of_rows = ([(v, g) for v, g in all_ if np.isfinite(v + g @ g)] for all_ in (cuts, of_rows))
     if not cuts:
-        return -np.inf
+        return -np.inf, True
     G = np.array([g for _, g in cuts])
     top = float(np.abs(G).max()) or 1.0
     sizes = [float(np.abs(g).max()) or 1.0 for _, g in of_rows]
@@ -65,8 +108,9 @@ def lowest_possible(point: Point, active: Vector) -> float:
     try:
         w, rest = nnls(columns, np.r_[np.zeros(n), 1.0])
     except RuntimeError:
-        return -np.inf
+        return -np.inf, True
     weights, pushes = w[: len(G)], w[len(G) : len(G) + len(sizes)] * top
     over = sum(p * v / s for p, (v, _), s in zip(pushes, of_rows, sizes, strict=True))
     bound = float(weights @ [v for v, _ in cuts] + over) / float(weights.sum())
-    return bound if rest <= LEFT else -np.inf
+    level = int(np.linalg.matrix_rank(np.vstack((G / top, out)), tol=LEVEL)) < n
+    return bound if rest <= LEFT else -np.inf, level

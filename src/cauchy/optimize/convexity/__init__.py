@@ -36,7 +36,8 @@ MOST_HESSIAN = 60  # variables, for looking at second derivatives
 class Segment:
     """f at the middle of a and b is above the mean of f(a) and f(b), by `excess`: f is not convex there.
 
-    `exact`: found in rational arithmetic; else with intervals around every rounding. `hessian`: at the middle, where
+    `exact`: found in rational arithmetic, and `excess` is that number rounded; else by intervals around every
+    rounding, and the true excess is at least `excess`. `hessian`: at the middle, where
     f has one (float64).
     """
 
@@ -178,6 +179,8 @@ class _Asked:
             sign = "negative" if word == "convex" else "positive"
             steps = (f"the Hessian, enclosed over the box, has no {sign} eigenvalue",)
         rows, fits = self.rows() if self.p.c is not None else ((), True)
+        if bits and (nowhere := self._nowhere()) is not None:
+            return Convexity("unknown", None, nowhere, rows, cost={})
         if bits & CONVEX:
             word = "constant" if not analysis.varies else "affine" if bits == AFFINE else "convex"
             proof = Proof("composition", "f is convex on the box, where it is defined", steps)
@@ -192,6 +195,20 @@ class _Asked:
             (f"a = {segment.a}", f"b = {segment.b}"),
         )
         return Convexity(word, segment, stop, rows, verdict=Verdict.REFUTED, proof=proof, cost={})
+
+    def _nowhere(self) -> Stop | None:
+        """What keeps f from a value, if no point of the box is seen where every step is defined."""
+        p, analysis = self.p, self.analysis
+        rng = np.random.default_rng(0)
+        low = np.maximum(p.lower, np.minimum(p.x0 - 2.0, p.upper - 4.0))
+        high = np.minimum(p.upper, np.maximum(p.x0 + 2.0, p.lower + 4.0))
+        places = (np.clip(p.x0, p.lower, p.upper), (low + high) / 2, *(low + (high - low) * rng.random((SAMPLES, p.n))))
+        for x in places:
+            analysis.over(x, x)
+            if analysis.total.get(analysis.out, True):
+                return None
+        n = next(n for n in analysis.order if not analysis.total[n])
+        return Stop("domain", n.prim.name, n.site)
 
     def by_hessian(self) -> int:
         """Bits from the enclosure of all second derivatives over the box, on all of which f must have them."""

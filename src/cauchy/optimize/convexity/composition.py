@@ -347,7 +347,9 @@ def put(n: Node, x: Fact, v: Fact, *arrays: Fact) -> Fact:
 Run = Callable[[Any], Any]
 
 
-def _added(x: Fact, plus: Run, plus_count: Run, minus: Run | None = None, minus_count: Run | None = None) -> Any:
+def _added(
+    x: Fact, plus: Run, plus_count: Run, minus: Run | None = None, minus_count: Run | None = None
+) -> tuple[Any, Any]:
     """The range of a sum of entries of x by weights, with room for its rounding.
 
     plus(v): v summed by the weights > 0, minus(v): by those < 0 without their sign; the counts sum by 1 instead.
@@ -417,7 +419,8 @@ def bilinear(n: Node, *facts: Fact) -> Fact:
         return _with_itself(n, facts)
     (i,) = moving
     x, others = facts[i], [f.low for f in facts]
-    if len(facts) > 2 and any((o < 0).any() for j, o in enumerate(others) if j != i):
+    least = [min(1.0, o[o != 0].min(initial=1.0)) for j, o in enumerate(others) if j != i]
+    if len(facts) > 2 and np.prod(least) < UNDERFLOW**0.9:  # signs, or products of constants that may underflow
         return unknown_range(n, AFFINE if (x.bits == AFFINE).all() else 0)
     run = lambda v, part: np.asarray(
         meaning[n.prim](*(v if j == i else part(o) for j, o in enumerate(others)), **n.params), np.float64

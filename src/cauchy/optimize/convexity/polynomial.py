@@ -6,7 +6,7 @@ is a rational number: what is found here is found about the function that the gr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -21,6 +21,9 @@ LINEAR = {
     P.concatenate, P.getitem, P.sum, P.cumsum, P.astype,
 }  # fmt: skip
 PRODUCTS = {P.multiply, P.matmul, P.dot, P.inner, P.vdot, P.einsum, P.square}
+MORE = {
+    P.divide, P.absolute, P.prod, P.cumprod, P.setitem, P.take_along_axis, P.scatter_add, P.scatter_along_axis,
+}  # evaluated too  # fmt: skip
 MANY = 4  # stands for every degree above 3
 MOST_TERMS = 300_000
 
@@ -114,8 +117,23 @@ def exactly(values: Any, shape: tuple[int, ...]) -> np.ndarray:
     return out.reshape(shape)
 
 
-def evaluate(graph: Graph, inputs: Sequence[np.ndarray], wanted: Sequence[Node]) -> list[np.ndarray] | None:
-    """The wanted nodes for inputs of Fractions or Polynomials; None where a step leaves the rationals."""
+def nearest(v: Fraction) -> float:
+    """As a double: of the largest numbers infinity."""
+    try:
+        return float(v)
+    except OverflowError:
+        return np.inf if v > 0 else -np.inf
+
+
+def evaluate(
+    graph: Graph, inputs: Sequence[np.ndarray], wanted: Sequence[Node], constant: Callable[[Node], Any] | None = None
+) -> list[np.ndarray] | None:
+    """The wanted nodes for inputs of Fractions or Polynomials; None where a step leaves the rationals.
+
+    So every step is defined there, and with Polynomials everywhere. constant: what constants mean, by default the
+    floats that they are.
+    """
+    constant = constant or _constant
 
     found: dict[Node, Any] = dict(zip(graph.inputs, inputs, strict=True))
     nodes = reachable(wanted)
@@ -124,15 +142,13 @@ def evaluate(graph: Graph, inputs: Sequence[np.ndarray], wanted: Sequence[Node])
     try:
         for n in nodes:
             if n not in found:
-                found[n] = _step(n, [found[a] for a in n.args])
+                found[n] = constant(n) if n.prim is CONST else _step(n, [found[a] for a in n.args])
     except (NotPolynomial, TypeError, ValueError, OverflowError, ZeroDivisionError):
         return None  # NumPy has no such operation for these objects, or the data are not finite
     return [np.asarray(found[n], object) for n in wanted]
 
 
 def _step(n: Node, args: list[Any]) -> Any:
-    if n.prim is CONST:
-        return n.value if np.asarray(n.value).dtype.kind in "biu" and n.shape else _constant(n.value)
     if n.prim is P.astype:
         if np.dtype(n.params["dtype"]) != np.float64:
             raise NotPolynomial
@@ -143,13 +159,15 @@ def _step(n: Node, args: list[Any]) -> Any:
         return np.multiply(args[0], args[0])
     if n.prim is P.reciprocal:
         return np.divide(exactly([1], ()), args[0])
-    if n.prim not in LINEAR | PRODUCTS | {P.divide}:
+    if n.prim not in LINEAR | PRODUCTS | MORE:
         raise NotPolynomial
     return meaning[n.prim](*args, **n.params)
 
 
-def _constant(v: Any) -> Any:
-    a = np.asarray(v)
+def _constant(n: Node) -> Any:
+    a = np.asarray(n.value)
+    if a.dtype.kind in "biu" and a.shape:
+        return a
     if a.dtype.kind not in "fiu" or not np.isfinite(a).all():
         raise NotPolynomial
     return exactly(a.tolist() if a.ndim else [a.item()], a.shape)[()]

@@ -12,6 +12,7 @@ import html
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -30,7 +31,7 @@ from ..convexity.polynomial import Polynomial
 from ..problem import Problem, asked_about
 from ..quadratic import quadratic
 from .everywhere import SPLIT, Filter, Least, least, split
-from .rays import Ray, line_ray, quadratic_ray, seen_ray
+from .rays import Ray, line_ray, matrix, quadratic_ray, seen_ray
 from .slater import Slater, inside, slater
 
 FARTHEST = 1e8  # multipliers beyond this are taken for infinite
@@ -260,15 +261,21 @@ class _Duality:
             self.cuts.append((float(p.value(found.x)), np.asarray(p.constraints(found.x), np.float64), found.x))
         return found._replace(value=found.value - self.support(lam))
 
+    def _form(self, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray, float] | None:
+        """f + lam'c as x'Hx/2 + q'x + r, if it is such a form and its numbers are doubles."""
+        if self.forms is None:
+            return None
+        form = self.forms[0]
+        for weight, row in zip(lam, self.forms[1:], strict=True):
+            form = form + row * polynomial.exactly([weight], (1,))[0]
+        H, q = matrix(form, self.p.n)
+        r = polynomial.nearest(form.terms.get((), Fraction(0)))
+        return (H, q, r) if all(bool(np.isfinite(part).all()) for part in (H, q, r)) else None
+
     def _inner(self, lam: np.ndarray) -> DualValue:
         p = self.p
-        if self.forms is not None:
-            form = self.forms[0]
-            for weight, row in zip(lam, self.forms[1:], strict=True):
-                form = form + row * polynomial.exactly([weight], (1,))[0]
-            H = np.array([[float(v) for v in row] for row in form.hessian(p.n)])
-            q = np.array([float(form.terms.get((j,), 0)) for j in range(p.n)])
-            r = float(form.terms.get((), 0))
+        if (form := self._form(lam)) is not None:
+            H, q, r = form
             found = quadratic(H, q, lower=p.lower, upper=p.upper, r=r).polish()
             if found.how == "optimal":
                 return DualValue(found.fun, found.x, "convex")
@@ -382,7 +389,9 @@ class _Duality:
         if (ray := self._ray(primal)) is not None:
             return self._fallen(ray, slater(p))
         if not np.isfinite(primal.value):
-            raise DomainError("dual: no feasible point was found", fix="check that the constraints can hold together")
+            raise DomainError(
+                "dual: no feasible point with a finite f was found", fix="check that the constraints can hold together"
+            )
         condition = slater(p)
         best_lam = self._multipliers(primal.x)
         best = self.value(best_lam)

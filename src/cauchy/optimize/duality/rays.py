@@ -17,7 +17,7 @@ from ...calculus import differentiate
 from ...errors import CauchyError
 from ...tracer import trace
 from ..convexity.analysis import Analysis
-from ..convexity.polynomial import Polynomial
+from ..convexity.polynomial import Polynomial, nearest
 from ..problem import Problem
 from ..quadratic import quadratic
 from ..quadratic.witness import NotConvex, Unbounded
@@ -41,17 +41,18 @@ def quadratic_ray(p: Problem, forms: list[Polynomial], points: Iterable[np.ndarr
     """A proved ray of a problem whose f and rows are these polynomials."""
     f, *rows = forms
     n = p.n
-    H, q = _matrix(f, n)
+    H, q = matrix(f, n)
     found: list[tuple[np.ndarray, np.ndarray]] = []
     points = list(points)
     if all(len(k) < 2 or not v for row in rows for k, v in row.terms.items()):
-        shifts = np.array([float(row.terms.get((), 0)) for row in rows])
-        A = np.array([_matrix(row, n)[1] for row in rows])
+        shifts = np.array([nearest(row.terms.get((), Fraction(0))) for row in rows])
+        A = np.array([matrix(row, n)[1] for row in rows])
         sides = {"l": p.cl - shifts, "u": p.cu - shifts, "lower": p.lower, "upper": p.upper}
-        nearest = quadratic(np.eye(n), -p.x0, A, **sides)
-        if nearest.success:
-            points.append(nearest.x)
-        seen = quadratic(H, q, A, **sides).witness
+        finite = all(bool(np.isfinite(part).all()) for part in (H, q, A, shifts))
+        closest = quadratic(np.eye(n), -p.x0, A, **sides) if finite else None
+        if closest is not None and closest.success:
+            points.append(closest.x)
+        seen = quadratic(H, q, A, **sides).witness if finite else None
         if isinstance(seen, Unbounded):
             found.append((seen.point, seen.direction))
         elif isinstance(seen, NotConvex):
@@ -127,9 +128,10 @@ def _rounded(x: np.ndarray) -> Iterator[np.ndarray]:
         last = here
 
 
-def _matrix(form: Polynomial, n: int) -> tuple[np.ndarray, np.ndarray]:
-    H = np.array([[float(v) for v in row] for row in form.hessian(n)])
-    return H, np.array([float(form.terms.get((j,), 0)) for j in range(n)])
+def matrix(form: Polynomial, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Its Hessian and its gradient at 0, rounded."""
+    H = np.array([[nearest(v) for v in row] for row in form.hessian(n)])
+    return H, np.array([nearest(form.terms.get((j,), Fraction(0))) for j in range(n)])
 
 
 def _along(form: Polynomial, x: list[Fraction], d: list[Fraction]) -> tuple[Fraction, Fraction, Fraction]:

@@ -300,10 +300,10 @@ class _Phase:
             slack = (Fraction(float(offset)) - values[i]) * int(sign)
             if slack < 0 or (s and slack == 0):
                 return None
-            margins += [float(slack)] if s else []
+            margins += [polynomial.nearest(slack)] if s else []
         if any(values[i] != Fraction(float(p.cl[i])) for i in self.equal):
             return None
-        return self._held(np.array([float(v) for v in at]), min(margins, default=np.inf), refined)
+        return self._held(np.array([polynomial.nearest(v) for v in at]), min(margins, default=np.inf), refined)
 
     # -- the multipliers ---------------------------------------------------------------------------------------------
 
@@ -326,7 +326,7 @@ class _Phase:
                 if np.isfinite(side) and abs(x[j] - side) < 1e-6 * (1 + abs(side)):
                     columns.append((-1 - j, s, float(side), False))
                     gradients.append(s * np.eye(p.n)[j])
-        if not any(t for *_, t in columns):
+        if not any(t for *_, t in columns) or not np.isfinite(gradients).all():
             return None
         M = np.vstack([np.array(gradients).T, 1e3 * np.array([[1.0 * t for *_, t in columns]])])
         mu, _ = nnls(M, np.append(np.zeros(p.n), 1e3))
