@@ -193,10 +193,10 @@ class Problem:
     @functools.cached_property
     def curvature(self) -> Function:
         """x, lam, d -> d'Hd with that Hessian, at a small multiple of the cost of f and c."""
-        f, c = self.f, self.c
+        f, c = self.f, self.c or (lambda x: np.zeros(0))
 
         def along(x: Any, lam: Any, d: Any) -> Any:
-            return d @ differentiate.hvp(f if c is None else lambda x: f(x) + lam @ c(x), (x,), (d,))
+            return d @ differentiate.hvp(lambda x: f(x) + lam @ c(x), (x,), (d,))
 
         return compiled.compile(along)
 

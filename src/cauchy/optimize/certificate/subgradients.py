@@ -25,7 +25,8 @@ from .kkt import Point, Vector
 STEP = 2.0**-30  # of the points around, relative to the lengths
 LEVEL = 1e-12  # of the largest gradient: smaller parts along a direction count as none
 LEFT = 1e-10  # of the gradients, in their weighted sum
-MOST = 100  # variables
+MOST = 100  # variables for gradients all around
+MOST_KNOWN = 2000  # variables for the graph to be looked at
 
 _known: weakref.WeakKeyDictionary[Problem, tuple[bool, float]] = weakref.WeakKeyDictionary()
 _attains: weakref.WeakKeyDictionary[Problem, bool] = weakref.WeakKeyDictionary()
@@ -34,7 +35,7 @@ _attains: weakref.WeakKeyDictionary[Problem, bool] = weakref.WeakKeyDictionary()
 def known(problem: Problem) -> tuple[bool, float]:
     """Whether the problem is proved convex, and a proved lower bound of f on its box."""
     if problem not in _known:
-        _known[problem] = proved(problem) if problem.n <= MOST else (False, -np.inf)
+        _known[problem] = proved(problem) if problem.n <= MOST_KNOWN else (False, -np.inf)
     return _known[problem]
 
 
