@@ -405,10 +405,15 @@ def test_a_watched_run_is_the_run():
 def test_interrupt_returns_the_point_reached():
     endless = {"method": "gradient-descent", "rate": 1e-12, "tol": 0.0}
     cauchy.minimize(rosenbrock, [-1.2, 1.0], **endless, max_iterations=5000)  # compiles
-    threading.Timer(0.5, _thread.interrupt_main).start()
-    found = cauchy.minimize(rosenbrock, [-1.2, 1.0], **endless, max_iterations=10**10)
+    # Python loses an interrupt that comes while it collects garbage: so there are more
+    timers = [threading.Timer(t, _thread.interrupt_main) for t in (0.5, 2.0, 3.5)]
+    for timer in timers:
+        timer.start()
+    found = cauchy.minimize(rosenbrock, [-1.2, 1.0], **endless, max_iterations=10**9)
+    for timer in timers:
+        timer.cancel()
     assert found.status is Status.INTERRUPTED
-    assert 1000 < found.nit < 10**10
+    assert 1000 < found.nit < 10**9
     assert found.fun < rosenbrock(np.array([-1.2, 1.0]))
 
 
