@@ -439,3 +439,24 @@ def test_a_rounding_away_from_a_bound_is_at_the_bound() -> None:
     assert r.certificate.certified
     near = cauchy.minimize(lambda x: (1e17 * x[0] - 1) ** 2, [1.0], bounds=[(0, 1)])
     assert near.fun < 1e-9  # 1e-17 is no rounding of 0 there
+
+
+def branching(x):
+    return (x[0] - 3) ** 2 if x[0] > 1 else x @ x
+
+
+def test_native_or_not_a_function_that_branches_is_answered_each_time() -> None:
+    """The second question compiles the loop, in which Python cannot decide."""
+    for _ in range(3):
+        r = cauchy.minimize(branching, [0.5, 0.5], bounds=[(0.2, None), (None, None)])
+        np.testing.assert_allclose(r.x, [0.2, 0.0], atol=1e-9)
+
+
+def test_native_tracing_does_not_run_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    p = problem(lambda x: x[1], [0.0, 1.0], subject_to=(lambda x: x[1] + x[0] ** 4, 0, None))
+    machine, before = interior(p), []
+    kept = Interior._compiled
+    packed = machine.like.copy()
+    monkeypatch.setattr(machine, "_run", lambda packed, rounds, until, *_: (before.append(rounds), packed)[1])
+    kept(machine, packed, Settings(), 50.0, 10.0)
+    assert before == [0.0, 50.0]

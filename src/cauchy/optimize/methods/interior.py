@@ -82,8 +82,7 @@ class Interior:
         self.start, step = machine(self.functions)
         _, self.step = machine(ready)
         self.free = np.flatnonzero(p.lower < p.upper)
-        self.by_hand = p.by_hand or any(r.jac is not None for r in p.rows)
-        self.patience, self.asked = float(PATIENCE), False
+        self.patience, self.asked, self.ready = float(PATIENCE), False, False
         self.bounded = bool(np.isfinite(self.functions.low).any() or np.isfinite(self.functions.high).any())
         like = self.start(p.x0[self.free], Settings())
         self.packing = packing = Packing(like)
@@ -128,10 +127,11 @@ class Interior:
 
     def _compiled(self, packed: np.ndarray, settings: Settings, rounds: float, until: float) -> np.ndarray:
         try:
+            if not self.ready:  # a trace runs what it records: no rounds
+                self._run(packed, 0.0, until, *settings)
+                self.ready = True
             return self._run(packed, rounds, until, *settings)
-        except TraceError:
-            if not self.by_hand:
-                raise
+        except TraceError:  # by hand, or branching on values, which a loop cannot
             self.patience = np.inf
             return self._alone(packed, settings, rounds, until)
 
