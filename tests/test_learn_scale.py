@@ -1,11 +1,14 @@
 """Units, offsets and weights of any size: they decide neither the answer nor what is said of it."""
 
+import math
+import re
 from fractions import Fraction
 
 import mpmath
 import numpy as np
 import pytest
 from learn_data import classes, regression
+from scipy import sparse
 from sklearn import linear_model as sk
 
 from cauchy.errors import DomainError
@@ -23,6 +26,7 @@ from cauchy.learn import (
 from cauchy.learn.linear.design import balanced
 from cauchy.learn.linear.separation import gains
 from cauchy.learn.svm import NotSeparable
+from cauchy.learn.wording import at_most
 from cauchy.proof import Verdict
 
 SIZED = [
@@ -126,6 +130,74 @@ def test_a_constant_column_is_seen_under_any_weights():
         assert model.fit(X, y, sample_weight=weights).coef_[2] == 0.0
 
 
+def printed(statement):
+    return Fraction(re.search(r"within (\S+)", statement)[1])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_bounds_hold_with_the_rounding_of_their_evaluation(seed):
+    """In fractions: dual <= minimum <= objective <= primal, and the sentence is true as printed."""
+    rng = np.random.default_rng(seed)
+    n, p = int(rng.integers(5, 12)), int(rng.integers(1, 4))
+    X = rng.normal(size=(n, p)) * 10.0 ** rng.integers(-3, 4) + rng.choice([0.0, 1.0, 1e3])
+    y = rng.normal(size=n) * 10.0 ** rng.integers(-3, 6) + rng.choice([0.0, 1e5])
+    w = rng.random(n) * 10.0 ** rng.integers(-6, 7) if seed % 2 else np.ones(n)
+    for model in (LinearRegression(), Ridge(10.0 ** rng.integers(-3, 3))):
+        found = model.fit(X, y, sample_weight=w if seed % 2 else None).certificate_
+        above, value = excess(X, y, w, getattr(model, "alpha", 0.0), model.coef_, model.intercept_)
+        assert found.verdict is Verdict.PROVED
+        assert above <= Fraction(found.gap)
+        assert Fraction(found.dual) <= value - above <= value <= Fraction(found.primal)
+        if "coefficient_error" in found.residuals:
+            assert Fraction(found.residuals["coefficient_error"]) <= printed(found.statement)
+        else:
+            assert Fraction(found.gap) <= printed(found.statement) <= Fraction(found.gap) * Fraction(11, 10)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("seed", range(40))
+def test_bounds_of_logistic_regression_hold_with_the_rounding_of_their_evaluation(seed):
+    """In 40 digits, where margins and weights are large: dual <= minimum <= objective <= primal."""
+    rng = np.random.default_rng(seed)
+    n, p, C = int(rng.integers(6, 12)), int(rng.integers(1, 3)), 10.0 ** rng.integers(-2, 4)
+    X = rng.normal(size=(n, p)) * 10.0 ** rng.integers(-1, 3) + rng.choice([0.0, 1e3, 1e5])
+    y, w = np.arange(n) % 2, rng.random(n) * 10.0 ** rng.integers(-3, 7)
+    model = LogisticRegression(C=C).fit(sparse.csr_matrix(X) if seed % 2 else X, y, sample_weight=w)
+    found = model.certificate_
+    with mpmath.workdps(40):
+        A = mpmath.matrix(np.column_stack([X, np.ones(n)]).tolist())
+        c, signs = [mpmath.mpf(C) * v for v in w.tolist()], [1 if t else -1 for t in y]
+        keep = mpmath.diag([1] * p + [0])
+
+        def objective(v):
+            losses = (k * mpmath.log1p(mpmath.exp(-s * t)) for k, s, t in zip(c, signs, A * v, strict=True))
+            return mpmath.fsum(losses) + (v.T * keep * v)[0] / 2
+
+        v = mpmath.matrix([*model.coef_[0].tolist(), float(model.intercept_[0])])
+        value = objective(v)
+        for _ in range(8):
+            chances = [1 / (1 + mpmath.exp(-t)) for t in A * v]
+            pulls = mpmath.matrix([k * (q - (s > 0)) for k, q, s in zip(c, chances, signs, strict=True)])
+            H = A.T * mpmath.diag([k * q * (1 - q) for k, q in zip(c, chances, strict=True)]) * A + keep
+            g = A.T * pulls + keep * v
+            step = mpmath.lu_solve(H, g)
+            v -= step
+        assert abs((g.T * step)[0]) <= 1e-25 * value  # the Newton decrement: v is the minimum
+        least = objective(v)
+        assert mpmath.mpf(found.dual) <= least <= value <= mpmath.mpf(found.primal)
+        assert value - least <= mpmath.mpf(found.gap) <= mpmath.mpf(re.search(r"within (\S+)", found.statement)[1])
+
+
+@pytest.mark.parametrize("figures", [1, 2, 3])
+def test_printed_bounds_are_rounded_up(figures):
+    rng = np.random.default_rng(0)
+    for bound in [5e-324, 1.7976931348623157e308, 0.0, 0.25, 9.96, *10.0 ** rng.uniform(-300, 300, 200)]:
+        exact, shown = Fraction(float(bound)), Fraction(at_most(bound, figures))
+        assert exact <= shown <= exact * (1 + Fraction(10, 10**figures))
+    assert at_most(math.inf) == "inf"
+    assert at_most(7.8429e-17) == "7.9e-17"
+
+
 @pytest.mark.parametrize("offset", [0.0, 1.0, 1e4, 1e8, 1e12])
 @pytest.mark.parametrize("unit", [1e-8, 1.0, 1e5])
 @pytest.mark.parametrize("model", [LinearRegression(), Ridge(1.0)])
@@ -144,6 +216,9 @@ def test_the_gap_holds_at_the_coefficients_returned(model, unit, offset):
         found = model.certificate_
         assert found.gap >= above or found.verdict is Verdict.UNDECIDED
         assert found.primal == pytest.approx(float(value), rel=1e-6)
+        if found.verdict is Verdict.PROVED:
+            assert Fraction(found.dual) <= value - above <= value <= Fraction(found.primal)
+            assert "exact least squares" in found.statement or above <= printed(found.statement)
         if offset < 1e12 and (unit == 1 or offset <= 1):
             assert found.verdict is Verdict.PROVED
         if found.verdict is Verdict.PROVED:

@@ -14,6 +14,7 @@ from .. import figure
 from ..errors import CauchyError
 from ..messages import say
 from ..proof import Result
+from .wording import at_most
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,15 +26,27 @@ COLUMNS = (
     "loss", "learning_rate", "validation_loss", "validation_score",
 )  # fmt: skip
 
+BOUNDS = frozenset({"coefficient_error", "intercept_error", "rounding"})  # residuals that are bounds
+
+
+def bracket(value: float, slack: float, gap: float) -> tuple[float, float]:
+    """`primal` and `dual` of an objective >= 0 that is within slack of value and within gap of its minimum."""
+    value, slack, gap = float(value), float(slack), float(gap)
+    off = math.nextafter(slack + gap, math.inf)
+    dual = math.nextafter(value - off, -math.inf)
+    return math.nextafter(value + slack, math.inf), 0.0 if dual < 0 else dual
+
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate(Result):
     """What is known about a fit.
 
-    `statement`: the claim that `verdict` is about, in a sentence. `primal`: the objective at the fitted parameters;
-    `dual`: a lower bound of its minimum, from a dual feasible point; `gap`: primal - dual, so the objective is within
-    `gap` of its minimum (all three NaN where the problem has no dual used here). `residuals`: by name, what should be
-    zero or is bounded: gradient norms, backward errors, rounding.
+    `statement`: the claim that `verdict` is about, in a sentence. `gap`: the objective at the fitted parameters exceeds
+    its minimum by at most that. Linear models: `primal`, an upper bound of that objective, and `dual`, a lower bound of
+    the minimum, both with the rounding of their evaluation; so primal - dual, which holds that rounding too, can be
+    many times `gap`, which is proven without it. Support vector machines: primal and dual as computed and
+    their difference, all up to `residuals["rounding"]`. NaN where nothing is known. `residuals`: by name, what should
+    be zero or is bounded: gradient norms, backward errors, rounding.
     """
 
     statement: str
@@ -50,7 +63,9 @@ class Certificate(Result):
     def _rows(self) -> list[tuple[str, str]]:
         own = [(name, getattr(self, name)) for name in ("primal", "dual", "gap")]
         rows = [(say(f"learn.{name}"), repr(value)) for name, value in own if not math.isnan(value)]
-        return rows + [(name.replace("_", " "), f"{value:.3g}") for name, value in self.residuals.items()]
+        for name, value in self.residuals.items():
+            rows.append((name.replace("_", " "), at_most(value, 3) if name in BOUNDS else f"{value:.3g}"))
+        return rows
 
     def __str__(self) -> str:
         head = f"{say(f'verdict.{self.verdict.value}')}: {self.statement}"

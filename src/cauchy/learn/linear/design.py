@@ -12,6 +12,7 @@ from ...errors import DomainError
 from ...linear.twice import residual
 
 EPS = np.finfo(np.float64).eps
+TINY = 2.0**-1000  # above what underflow loses
 
 
 def rounding(terms: int) -> float:
@@ -102,6 +103,17 @@ class Design:
         drift = np.abs(self.root @ self.b - self.drift @ w) / length
         found = (1 + 8 * EPS) * (length * (np.abs(off) + unknown) + drift + hidden) ** 2
         return np.where(np.isfinite(found), found, np.inf)[()]
+
+    def doubt(self, w: np.ndarray, intercept: Any, squares: Any) -> Any:
+        """() or (k,): how far `squares`, |b - A w|² as computed here, may be off sum weights (y - X w - intercept)².
+
+        An entry of b - A w is a sum of p products and a few more roundings of its terms, whose norms are known.
+        """
+        n, p = self.shape
+        with np.errstate(over="ignore"):
+            off = rounding(p + 16) * (self.b_norm + self.norms @ np.abs(w))
+            found = (2 * np.sqrt(squares) + off) * off + rounding(n + 16) * squares
+            return (1 + 16 * EPS) * (found + self.excess(w, intercept)) + TINY
 
     def _off(self, w: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The mean of y - X w - intercept to one rounding of its own, and a bound of its error."""

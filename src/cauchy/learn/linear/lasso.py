@@ -12,8 +12,9 @@ from ...errors import DomainError
 from ...messages import say
 from ...proof import Proof, Verdict
 from ..base import Certificate, ConvergenceWarning, History, RegressorMixin, data, number, one_of, sample_weights
-from ..wording import shown
-from .design import balanced, design, negligible
+from ..certificate import bracket
+from ..wording import at_most, shown
+from .design import balanced, design, negligible, rounding
 from .model import LinearModel
 from .path import solve
 
@@ -84,7 +85,7 @@ class ElasticNet(RegressorMixin, LinearModel):
         before = getattr(self, "coef_", None) if self.warm_start else None
         if before is not None and np.shape(before) != (*y.shape[1:], X.shape[1]):
             before = None
-        coefs, intercepts, rows = [], [], []
+        coefs, intercepts, rows, known = [], [], [], []
         for k in range(columns.shape[1]):
             one = problem if y.ndim == 1 else problem.target(k)
             start = None if before is None else np.atleast_2d(before)[k]
@@ -94,6 +95,10 @@ class ElasticNet(RegressorMixin, LinearModel):
             )
             coefs.append(w[:, 0])
             intercepts.append(b[0])
+            (l1, l2), squares = penalty[0], float(np.sum((one.b - one.times(w[:, 0])) ** 2))
+            direct = squares / 2 + l1 * float(np.abs(w).sum()) + l2 / 2 * float(np.sum(w * w))
+            slack = float(one.doubt(w[:, 0], b[0], squares)) / 2 + rounding(len(columns) + len(w) + 16) * direct
+            known.append((direct / total, slack / total))
             rows.append((value[0] / total, gap[0] / total, float(one.b @ one.b) / (2 * total), steps[0], trail))
         values, gaps, zeros, steps, trails = zip(*rows, strict=True)
         self.coef_, self.intercept_ = (np.array(v) if y.ndim > 1 else v[0] for v in (coefs, intercepts))
@@ -104,11 +109,13 @@ class ElasticNet(RegressorMixin, LinearModel):
         objective, active = np.array(trails[worst]).reshape(-1, 2).T
         self.history_ = History({"objective": objective / total, "active": active.astype(int)})
         kept = sum(int(np.count_nonzero(w)) for w in coefs)
+        (direct, slack), gap = known[worst], gaps[worst]
+        primal, dual = bracket(direct, slack, gap)
         self.certificate_ = Certificate(
-            statement=say("learn.linear_gap", gap=f"{max(gaps):.2g}"),
-            primal=values[worst],
-            dual=values[worst] - gaps[worst],
-            gap=gaps[worst],
+            statement=say("learn.linear_gap", gap=at_most(max(gaps))),
+            primal=primal,
+            dual=dual,
+            gap=gap,
             residuals={"coefficients_not_zero": float(kept)},
             verdict=Verdict.PROVED if proved else Verdict.UNDECIDED,
             proof=Proof("duality", say("learn.linear_duality")) if proved else None,

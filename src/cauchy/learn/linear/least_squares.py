@@ -17,7 +17,8 @@ from ...linear import RankError, lstsq
 from ...messages import say
 from ...proof import Proof, Verdict
 from ..base import Certificate, ConvergenceWarning, History, RegressorMixin, data, number, one_of, sample_weights
-from ..wording import shown
+from ..certificate import bracket
+from ..wording import at_most, shown
 from .design import EPS, Design, balanced, design, lengths, negligible, rounding
 from .model import LinearModel
 
@@ -83,8 +84,8 @@ class LinearRegression(RegressorMixin, LinearModel):
     columns, centered and scaled to length 1 (dense only). With `positive` all coefficients are >= 0 (NNLS, Lawson and
     Hanson 1974), an estimate.
 
-    `certificate_`: primal = the weighted sum of squares; gap = g'(A'A)⁻¹g for the gradient g, rounding included, that
-    of the intercept too: a bound of primal - minimum. PROVED by it where it is at most 1e-8 of primal at w = 0 and 1e-3
+    `certificate_`: gap = g'(A'A)⁻¹g for the gradient g, rounding included, that of the intercept too: a bound of the
+    weighted sum of squares - minimum. PROVED by it where it is at most 1e-8 of primal at w = 0 and 1e-3
     of primal (1e-16 of the former where the latter is about 0). What scikit-learn takes besides (copy_X, n_jobs) would
     change nothing and is not taken.
 
@@ -155,9 +156,9 @@ class LinearRegression(RegressorMixin, LinearModel):
                 zeros, values = (np.sum(v * v, axis=0) for v in (problem.b, problem.b - problem.times(w)))
                 small = all(negligible(*row, SMALL) for row in zip(gap, values, zeros, strict=True))
                 gap = math.nan if shaky else float(np.ldexp(gap.max(initial=0.0), exponent))
-                statement = say("learn.linear_squares", gap=f"{gap:.2g}")
+                statement = say("learn.linear_squares", gap=at_most(gap))
                 if exact is not None:
-                    statement = say("learn.linear_coefficients_proven", error=f"{residuals['coefficient_error']:.2g}")
+                    statement = say("learn.linear_coefficients_proven", error=at_most(residuals["coefficient_error"]))
                 elif shaky:
                     statement = say("learn.linear_near_dependent", condition=f"{estimates['condition']:.2g}")
                 elif small:
@@ -165,13 +166,16 @@ class LinearRegression(RegressorMixin, LinearModel):
         intercept = problem.intercept(w) if intercept is None else intercept
         self._settle(w, intercept, flat=y.ndim == 1)
         r = problem.b - problem.times(w)
-        squares = np.sum(r * r, axis=0) + problem.excess(w, intercept)
-        scale = np.linalg.norm(problem.norms) * np.sqrt(squares.max(initial=0.0))
+        squares = np.sum(r * r, axis=0)
+        worst = int(np.argmax(squares))
+        doubt = problem.doubt(w, intercept, squares)
+        scale = np.linalg.norm(problem.norms) * np.sqrt(squares[worst])
         residuals["gradient"] = float(np.abs(g).max(initial=0.0) / scale) if scale else 0.0
         self.history_ = History({"step": np.array(steps or [0.0])})
-        primal = float(np.ldexp(squares.max(initial=0.0), exponent))
+        value, slack = np.ldexp([squares[worst], doubt[worst]], exponent).tolist()
+        primal, dual = bracket(value, slack, gap)
         self.certificate_ = Certificate(
-            statement=statement, primal=primal, dual=primal - gap, gap=gap,
+            statement=statement, primal=primal, dual=dual, gap=gap,
             residuals=residuals, verdict=Verdict.UNDECIDED if proof is None else Verdict.PROVED, proof=proof,
             estimates=estimates, cost={"seconds": time.perf_counter() - begun},
         )  # fmt: skip
@@ -224,9 +228,9 @@ class Ridge(RegressorMixin, LinearModel):
     until they no longer shrink; `solver="lsmr"` (and "auto" for sparse X with more than 4000 samples and features)
     iterates to `tol` instead, at most `max_iter` times.
 
-    `certificate_`: primal = the objective; the gap (|g| + rounding)²/curvature for half its gradient g is a bound of
-    primal - minimum, the curvature at least alpha, with the rounding of the intercept; so is primal, as the minimum is
-    not negative. PROVED where the gap is at most 1e-8 of the objective at w = 0 and 1e-3 of the objective (1e-16 of the
+    `certificate_`: the gap (|g| + rounding)²/curvature for half the objective's gradient g is a bound of objective -
+    minimum, the curvature at least alpha, with the rounding of the intercept; so is primal, as the minimum is not
+    negative. PROVED where the gap is at most 1e-8 of the objective at w = 0 and 1e-3 of the objective (1e-16 of the
     former where the latter is about 0). What scikit-learn takes besides (copy_X, positive, random_state) is not taken.
 
     Raises DomainError: alpha <= 0 (alpha = 0 is LinearRegression), data that are empty, not numbers or not finite.
@@ -282,23 +286,23 @@ class Ridge(RegressorMixin, LinearModel):
         with np.errstate(over="ignore"):
             gaps = np.sum((np.abs(g) + hidden) ** 2, axis=0) / curvature
         intercept = problem.intercept(w)
-        values = values + problem.excess(w, intercept)
-        gaps = np.minimum(gaps + problem.excess(w, intercept), values)  # no minimum is below 0
+        doubt = problem.doubt(w, intercept, np.sum(r * r, axis=0)) + rounding(len(w) + 16) * values
+        gaps = np.minimum(gaps + problem.excess(w, intercept), values + doubt)  # no minimum is below 0
         zeros = np.sum(problem.b**2, axis=0)
         proved = all(negligible(*row, SMALL) for row in zip(gaps, values, zeros, strict=True))
         self._settle(w, intercept, flat=y.ndim == 1)
         self.n_iter_ = rounds
         self.history_ = History({"step": np.array(steps or [0.0])})
         worst = int(np.argmax(gaps))
-        values, gaps = np.ldexp(values, exponent), np.ldexp(gaps, exponent)
+        value, slack, gap = np.ldexp([values[worst], doubt[worst], gaps[worst]], exponent).tolist()
+        primal, dual = bracket(value, slack, gap)
         scale = float(np.abs(problem.transpose(problem.b)).max(initial=0.0)) or 1.0
         residuals: Mapping[str, float] = {
             "gradient": float(np.abs(g).max(initial=0.0) / scale),
             "rounding": float(np.max(hidden, initial=0.0) / scale),
         }
         self.certificate_ = Certificate(
-            statement=say("learn.linear_gap", gap=f"{gaps[worst]:.2g}"),
-            primal=float(values[worst]), dual=float(values[worst] - gaps[worst]), gap=float(gaps[worst]),
+            statement=say("learn.linear_gap", gap=at_most(gap)), primal=primal, dual=dual, gap=gap,
             residuals=residuals, verdict=Verdict.PROVED if proved else Verdict.UNDECIDED,
             proof=Proof("strong convexity", say("learn.linear_strongly_convex")) if proved else None,
             cost={"seconds": time.perf_counter() - begun},

@@ -28,9 +28,10 @@ from ..base import (
     one_of,
     sample_weights,
 )
-from ..wording import shown
+from ..certificate import bracket
+from ..wording import at_most, shown
 from .design import EPS, balanced
-from .newton import MANY, gap_by_curvature, gap_by_duality, minimize
+from .newton import MANY, doubt, gap_by_curvature, gap_by_duality, minimize
 from .separation import search, separable, separated, unit
 from .softmax import Logistic
 
@@ -95,8 +96,8 @@ class LogisticRegression(ClassifierMixin, Estimator):
     over the largest |x| of its feature; Newton's method goes on to 1e-8 at no great price. From 20 000 samples on the
     search starts from solutions for parts of them, drawn with `random_state` (None: the same ones each time).
 
-    `certificate_`: primal = the objective; gap, rounding included, is a bound of primal - minimum by duality, or by
-    the curvature around the solution, which shows that the minimum exists (the only one without a penalty). PROVED if
+    `certificate_`: gap, rounding included, is a bound of objective - minimum by duality, or by the
+    curvature around the solution, which shows that the minimum exists (the only one without a penalty). PROVED if
     it is at most 1e-8 of the objective.
 
     Raises DomainError: one class only, parameters out of range, data that are empty, not numbers or not finite; its
@@ -215,6 +216,7 @@ class LogisticRegression(ClassifierMixin, Estimator):
             gap, method = min((gap_by_duality(problem, now, largest), "linear_duality"), local(trail.curved))
         if gap > SMALL * now.value and problem.explicit and now.hessian is None:
             gap, method = min((gap, method), local(problem.at(now.v, hessian=True)))
+        least = gap
         rows, off = _moved(self._rows(problem, now.v), shift)
         gap += EPS * float(np.sum(np.abs(now.gradient) * np.abs(now.v)))  # what the rounding of rows may add
         if problem.intercept:
@@ -224,11 +226,12 @@ class LogisticRegression(ClassifierMixin, Estimator):
         self.n_iter_ = np.array([max(len(trail.value) - 1, 1)], dtype=np.int32)
         self.history_ = History({"objective": np.ldexp(trail.value, exponent), "gradient": np.array(trail.gradient)})
         proved = gap <= SMALL * now.value
+        slack = doubt(problem, now, largest) + (gap - least if math.isfinite(gap) else 0.0)
         gap = math.ldexp(gap, exponent) if math.isfinite(gap) else math.nan
-        primal = math.ldexp(now.value, exponent)
+        primal, dual = bracket(math.ldexp(now.value, exponent), math.ldexp(slack, exponent), gap)
         self.certificate_ = Certificate(
-            statement=say("learn.linear_gap", gap=f"{gap:.2g}") if math.isfinite(gap) else say("learn.linear_no_gap"),
-            primal=primal, dual=primal - gap, gap=gap,
+            statement=say("learn.linear_gap", gap=at_most(gap)) if math.isfinite(gap) else say("learn.linear_no_gap"),
+            primal=primal, dual=dual, gap=gap,
             residuals={"gradient": trail.gradient[-1] / total},
             verdict=Verdict.PROVED if proved else Verdict.UNDECIDED,
             proof=Proof("duality" if method == "linear_duality" else "self-concordance", say(f"learn.{method}"))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import linalg as sl
 
-from .design import EPS, rounding
+from .design import EPS, TINY, rounding
 from .softmax import Logistic, Pass
 
 LAPACK: Any = sl.lapack  # made at run time: unknown to type checkers
@@ -262,6 +262,21 @@ def gap_by_duality(objective: Logistic, now: Pass, largest: np.ndarray) -> float
         extra = 2 * float(np.sum(g[p])) * reach
     norm = float(np.linalg.norm(g[:p] + largest[:p, None] * shift))
     return norm * norm / (2 * objective.l2) + extra + 16 * EPS * total
+
+
+def doubt(objective: Logistic, now: Pass, largest: np.ndarray) -> float:
+    """How far now.value may be off the objective at now.v, by rounding and by that of the weights.
+
+    A loss falls to exp(-u) of itself at most, and changes by at most 2 u (1 - p) <= 2 u min(1, loss), e^u times that
+    included, where no margin moves by more than u; the logarithms are of numbers from 1 on, some in products of 16.
+    """
+    total, n, m = float(objective.c.sum()), objective.n, objective.m
+    loss = now.value * (1 + 1e-6)
+    u = rounding(objective.p + 16) * float((largest @ np.abs(now.v)).max())
+    moved = 2 * u * (min(total, loss * math.exp(u)) if u < 1 else total)
+    logs = 8 * EPS * min(total, 1e3 * loss) if m == 1 else 8 * (m + 8) * EPS * total
+    sums = rounding(min(objective.step, n) + n // objective.step + objective.q * m + 64) * loss
+    return (1 + 1e-6) * (moved + logs + sums) + TINY
 
 
 def gap_by_curvature(objective: Logistic, now: Pass, near: Pass | None, largest: np.ndarray) -> float:

@@ -15,7 +15,7 @@ from ... import figure
 from ...errors import DomainError, ShapeError
 from ...messages import say
 from ...proof import Proof, Result, Verdict
-from ..wording import shown
+from ..wording import at_most, shown
 from .active import Solver
 from .design import EPS, Design, balanced, design, negligible
 from .shrink import numbers
@@ -76,7 +76,7 @@ class LassoPath(Result):
     def __str__(self) -> str:
         found = (self.coefs != 0).sum(axis=0)
         fields = {"count": len(self.alphas), "first": self.alphas[0], "last": self.alphas[-1]}
-        sizes = {"few": found.min(), "many": found.max(), "gap": self.gaps.max()}
+        sizes = {"few": found.min(), "many": found.max(), "gap": at_most(self.gaps.max())}
         return f"{say(f'verdict.{self.verdict.value}')}: {say('learn.linear_path', **fields, **sizes)}"
 
     def plot(self, *, lang: str | None = None) -> Figure:

@@ -17,6 +17,7 @@ from scipy.linalg import LinAlgError, get_lapack_funcs
 from ...errors import DomainError
 from ...proof import Proof, Verdict
 from ..certificate import Certificate, History
+from ..wording import at_most
 from .interior import sift
 from .kernels import UNIT, Kernel
 from .smo import Rows, Unbounded, ascend
@@ -223,7 +224,8 @@ class Problem:
             elif math.isfinite(primal) and gap <= tol * abs(primal):
                 statement = "the gap is as small as asked for, but its rounding errors are not"
             elif math.isfinite(primal):
-                statement = f"the objective is within {gap / abs(primal) if primal else math.inf:.1e} of its minimum"
+                share = at_most(gap / abs(primal) if primal else math.inf)
+                statement = f"the objective is within {share} of its minimum"
             else:
                 statement = "no separating line was reached"
         return Certificate(
