@@ -301,6 +301,7 @@ def test_an_infimum_that_is_not_attained_is_no_minimum(name: str) -> None:
         c = certify_optimum(f, x, bounds=bounds, globally=globally)
         assert not c.certified, str(c)
         assert c.doubts[0] in ("plateau", "attained", "kink"), str(c)
+        assert c.scope == "local"
 
 
 ATTAINED = {  # flat, and a minimum
@@ -565,6 +566,84 @@ def test_kinks() -> None:
         assert certify_optimum(f, [0.0, 0.0]).verdict is Verdict.REFUTED
     smooth = certify_optimum(lambda x: np.maximum(x[0], 0) ** 2 + x @ x, [0.0, 0.0])  # on an edge, but no kink
     assert smooth.certified
+
+
+BENT = [  # slopes are continuous, curvature is not; lower at the second point, near 0
+    (lambda x: x[0] ** 2 + x[1] ** 2 - 4 * np.abs(x[0] * x[1]), [1e-3, 1e-3], None),
+    (lambda x: x[0] ** 2 + x[1] ** 2 - 4 * x[0] * np.abs(x[1]), [1e-3, 1e-3], None),
+    (lambda x: x @ x - 2.2 * np.minimum(np.abs(x[0]), np.abs(x[1])) ** 2, [1e-3, 1e-3], None),
+    (lambda x: x[0] ** 2 + x[1] ** 2 - np.where(x[0] * x[1] > 0, 4 * x[0] * x[1], 0.0), [1e-3, 1e-3], None),
+    (lambda x: x[0] ** 2 - 3 * x[0] * np.abs(x[0]) + 0.1 * x[1] ** 2, [1e-3, 0.0], None),
+    (lambda x: x[0] ** 2 - 2 * np.maximum(x[0], 0) ** 2 + 0.1 * x[1] ** 2, [1e-3, 0.0], None),
+    (lambda x: np.where(x[0] > 0, -(x[0] ** 2), x[0] ** 2) + 0.1 * x[1] ** 2, [1e-3, 0.0], None),
+    (lambda x: x @ x - np.where((x[1] > x[0] ** 2) & (x[1] < 3 * x[0] ** 2), 10 * x[0] ** 2, 0), [1e-3, 2e-6], None),
+    (lambda x: x @ x + x[2], [1e-3, 1e-3, -4e-6], (lambda x: x[2] + 4 * np.abs(x[0] * x[1]), 0, None)),
+    (lambda x: x[0] ** 2 + 0.1 * x[2] ** 2 - 3 * x[0] * np.abs(x[0]), [1e-3, 0.0, 0.0], (lambda x: x[1], 0, 0)),
+]
+
+
+@pytest.mark.parametrize("case", BENT)
+@pytest.mark.parametrize("off", [0.0, 1e-10])
+def test_the_curvature_of_one_side_proves_nothing(case: tuple, off: float) -> None:
+    f, lower, row = case
+    rows = () if row is None else row
+    zero = np.zeros(len(lower))
+    assert f(np.array(lower)) < f(zero)
+    assert row is None or abs(row[0](np.array(lower))) < 1e-20
+    c = certify_optimum(f, zero, subject_to=rows)
+    assert not c.certified
+    assert c.doubts == ("bent",), str(c)
+    assert "curvature may jump" in str(c)
+    assert c.better is None or f(c.better.x) < f(zero)
+    if row is None:
+        assert not certify_optimum(f, np.linspace(off, 2 * off, len(lower))).certified
+
+
+def test_edges_of_rows_that_are_not_active_do_not_matter() -> None:
+    row = (lambda x: np.abs(x[0]) * x[0] - 1, None, 0)
+    c = certify_optimum(lambda x: x[0] ** 2 + np.sin(x[1]) ** 2, [0.0, 0.0], subject_to=row)
+    assert (c.certified, c.kind) == (True, "minimum")
+
+
+CANCELLED = {  # formulas whose terms cancel, and where they are minima
+    "(x - 1)^6": (
+        lambda x: x[0] ** 6 - 6 * x[0] ** 5 + 15 * x[0] ** 4 - 20 * x[0] ** 3 + 15 * x[0] ** 2 - 6 * x[0] + 1, [1.0],
+    ),
+    "(x - y)^4": (x_y := (
+        lambda x: x[0] ** 4 - 4 * x[0] ** 3 * x[1] + 6 * x[0] ** 2 * x[1] ** 2 - 4 * x[0] * x[1] ** 3 + x[1] ** 4
+    ), [1.0, 1.0]),
+    "far away": (x_y, [100.0, 100.0]),
+    "exp": (
+        lambda x: np.exp(x[0]) - 1 - x[0] - x[0] ** 2 / 2 - x[0] ** 3 / 6 - x[0] ** 4 / 24 - x[0] ** 5 / 120, [0.0],
+    ),
+    "with an offset": (lambda x: (x[0] ** 4 + 1e10) - 1e10 - 0.5 * x[0] ** 6, [0.0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CANCELLED)
+def test_rounding_refutes_nothing(name: str) -> None:
+    f, x = CANCELLED[name]
+    c = certify_optimum(f, x)
+    assert c.verdict is not Verdict.REFUTED, str(c)
+    assert c.certified == (len(x) == 1)
+    assert certify_optimum(lambda x: -f(x) - 1e-3 * (x[0] - c.x[0]) ** 4, x).verdict is Verdict.REFUTED
+
+
+def test_rounding_where_there_are_no_digits() -> None:
+    """No rule for i0 in eighty digits: the largest term counts, not what is left of it."""
+    for offset in (0.0, 1e10):
+        c = certify_optimum(lambda x, offset=offset: (np.i0(x[0]) - 1 - x[0] ** 2 / 4 + offset) - offset, [0.0])
+        assert c.verdict is not Verdict.REFUTED
+    assert certify_optimum(lambda x: -np.i0(x[0]), [0.0]).verdict is Verdict.REFUTED
+
+
+@pytest.mark.parametrize(("power", "x"), [(200, 0.01), (2000, 0.6)])
+def test_zeros_by_underflow(power: int, x: float) -> None:
+    c = certify_optimum(lambda x: x[0] ** power, [x])
+    assert (c.certified, c.kind, c.scope) == (False, "near", "local")
+    assert c.distance == pytest.approx(x / (power - 1))
+    assert certify_optimum(lambda x: x[0] ** power, [x], bounds=[(x, None)]).certified
+    assert certify_optimum(lambda x: x[0] ** power, [0.0]).certified
 
 
 CONVEX_KINKS = [  # f, a minimum, no minimum

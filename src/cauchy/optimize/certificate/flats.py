@@ -37,6 +37,7 @@ NOISE = Decimal(10) ** -65  # of values, relative to f or 1
 DEFINITE = Decimal(10) ** -35  # of the pivots of a definite matrix, relative to its diagonal
 RADII = (0.1, -0.1, 0.01, -0.01, 0.001, -0.001)  # at which g is asked for, relative to the lengths
 TOWARDS = (1e-3, 1e-1, 1.0, 10.0, 100.0)  # sizes of the coordinates at which g is asked for besides
+LEAST = Decimal(10) ** -290  # slopes below this may be 0 in doubles, or have lost their digits
 LEASH = 1e-2  # how far Newton's method may go, relative to the lengths
 MOST = 40  # variables and rows
 MOST_NODES = 10_000  # of a graph
@@ -201,6 +202,20 @@ class Flats:
             return False
         return True if far is not None and kept.size == 1 else None
 
+    def underflow(self, weak: Vector) -> float:
+        """How far Newton's method goes, relative to the lengths, if slopes are 0 only since doubles end; else 0."""
+        x, p = many(self.point.x), self.point.problem
+        _, g, _, _ = self._first(x)
+        held = np.isin(np.arange(x.size), weak[weak >= self.point.m] - self.point.m)
+        out = np.where(g > 0, self.point.x <= p.lower, self.point.x >= p.upper)
+        lost = np.flatnonzero(np.array([0 < abs(v) < LEAST for v in g]) & ~(held & out))
+        if not lost.size:
+            return 0.0
+        if self.rows.size:
+            return np.inf
+        H = self._second(x, many(self.y[self.rows]))[np.ix_(lost, lost)]
+        return float(max(abs(v) for v in _solved(H, -g[lost]) / self.t[lost]))
+
     def _downhill(self, place: Place, kept: Vector, weak: Vector) -> Vector:
         """Against the slope, but for bounds in the way, to a distance of 1/2 relative to the lengths."""
         slope, p, x = -self._slope(place)[kept] * self.t[kept], self.point.problem, self.point.x[kept]
@@ -264,6 +279,15 @@ def attained(point: Point, y: Vector, strong: Vector, weak: Vector, flat: Vector
             return Flats(point, y, strong).attained(flat, weak, low)
     except (NotReal, DecimalException):
         return None
+
+
+def underflow(point: Point, y: Vector, strong: Vector, weak: Vector) -> float:
+    """See `Flats.underflow`; 0 where that fails."""
+    try:
+        with precise():
+            return Flats(point, y, strong).underflow(weak)
+    except (NotReal, DecimalException):
+        return 0.0
 
 
 def stationary(point: Point, y: Vector, strong: Vector) -> Vector | None:

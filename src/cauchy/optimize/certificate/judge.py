@@ -14,7 +14,7 @@ from . import flats
 from .by_hand import contradicted
 from .choice import upward
 from .critical import least as least_on
-from .edges import edges
+from .edges import bends, edges
 from .fritz_john import fritz_john, normalized
 from .kkt import ROUNDING, Curvature, Point, Residuals, Sides, Vector, multipliers, near, residuals
 from .nearby import Surroundings
@@ -25,6 +25,7 @@ SIDE = 1e-5  # how far beside the candidate curvature is looked at again, relati
 LOWEST = 1e-18  # f above its lower bound counts as 0 within this part of what it is made of
 QUALIFICATION = 1e-6  # Fritz John multipliers with a smaller part on f: the constraints alone balance
 LARGEST = 2000  # variables
+AROUND = 32  # random directions, of each kind, in which lower points are looked for
 MANY = 50  # variables, from which on curvature along a direction is cheaper by itself
 
 
@@ -255,8 +256,9 @@ class Judge:
                 fields |= {"constraints": y[: point.m], "bounds": y[point.m :]}
                 fields |= {"inertia": curve.inertia, "curvature": curve.values}
         signs, D = curve.signs, curve.directions
-        shaky = self._shaky(point, y, curve)
-        if least == 1 and not shaky:
+        bent = bends(self.problem, point, active, self.tol)
+        shaky = [] if bent else self._shaky(point, y, curve)
+        if least == 1 and not shaky and not bent:
             return self._found("near" if self.doubts else "minimum", **fields)
         if least != -1 and not self.doubts:
             convex, low = known(self.problem)
@@ -267,7 +269,16 @@ class Judge:
                 flat = D[:, np.flatnonzero(signs <= 0).tolist() or shaky]
                 found = convex and attains(self.problem)
                 found = found or flats.attained(point, y, strong, weak, flat, low)
-                return self._attained(found, fields)
+                far = flats.underflow(point, y, strong, weak) if found else 0.0
+                if self.tol < far < np.inf:
+                    self.doubts.append("distance")
+                    self.estimates.pop("lowest", None)
+                    fields["distance"] = far
+                    return self._found("near", **fields)
+                found = found if far <= self.tol else None
+                return self._attained(found, fields | {"kinks": bent} if bent else fields)
+        if bent and least != -1:
+            return self._bent(point, y, H, curve, active, strong, fields | {"kinks": bent})
         if least is None:
             self.doubts.append("cone")
             return self._found("unknown", **fields)
@@ -302,7 +313,22 @@ class Judge:
         if not found:
             self.doubts.append("attained" if found is None else "plateau")
             self.estimates.pop("lowest", None)
-        return self._found("degenerate", **fields, scope="global")
+        kind: Kind = "kink_minimum" if found and "kinks" in fields else "degenerate"
+        return self._found(kind, **fields, scope="global" if found else "local")
+
+    def _bent(
+        self, point: Point, y: Vector, H: Vector, curve: Curvature, active: Vector, strong: Vector,
+        fields: dict[str, Any],
+    ) -> Certificate:  # fmt: skip
+        """On an edge, where the Hessian is that of one side: lower points all around are looked for."""
+        n, rng = point.n, np.random.default_rng(0)
+        around = Surroundings(point, y, H, active, curve, strong=strong)
+        ways = np.vstack((np.eye(n), rng.choice([-1, 0, 1], (AROUND, n)), rng.normal(size=(AROUND, n))))
+        better = around.better(s * d * point.lengths for d in ways for s in (1, -1))
+        self.doubts.append("bent")
+        if better is not None:
+            return self._found("saddle", Verdict.REFUTED, better=better, witness=better.direction, **fields)
+        return self._found("unknown", **fields)
 
     def _least(self, point: Point, curve: Curvature, weak: Vector) -> tuple[int | None, Vector | None]:
         """The sign of the least curvature along critical directions, and where."""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, DecimalException
+from typing import Any
 
 import numpy as np
 
+from ...errors import CauchyError
+from ...graph import Graph, interpret
+from ...read.value import value as meaning
+from .digits import NotReal, evaluate, many, precise
 from .kkt import EPS, Curvature, Point, Vector
 
 SIZES = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # of a step, relative to the lengths
@@ -14,6 +21,7 @@ FLAT_SIZES = SIZES[3:]  # what has no curvature shows nothing closer by
 RADII = (0.1, 0.025)
 SEARCHES = 6
 CORRECTIONS = 6
+MOST_NODES, MOST_VARIABLES = 10_000, 200  # of a graph that is read in eighty digits
 
 
 @dataclass(frozen=True)
@@ -129,9 +137,42 @@ class Surroundings:
             if z is None:
                 continue
             drop, noise = self.compare(z)
-            if abs(drop) > noise:  # and not where f is NaN
-                return Better(z, z - self.base, drop) if drop > 0 else None
+            if drop < -noise:
+                return None
+            if drop > noise and self._confirmed(z, drop):  # and not where f is NaN
+                return Better(z, z - self.base, drop)
         return None
+
+    def _confirmed(self, z: Vector, drop: float) -> bool:
+        """Whether f is lower at z for real: where the terms of f cancel, `compare` takes rounding for a drop.
+
+        In eighty digits; where these fail, by what the largest term of the graph of f may lose.
+        """
+        self.value(z)  # whose graph is asked for then
+        graph = _graph(self.value)
+        if graph is None:
+            return True
+        try:
+            if len(graph.nodes) > MOST_NODES or z.size > MOST_VARIABLES:
+                raise NotReal
+            with precise():
+                here, there = (evaluate(graph, [many(x)])[0][()] for x in (self.base, z))
+                return 2 * (here - there - self._slip(z)) >= Decimal(drop)
+        except (NotReal, DecimalException):
+            return drop > 16 * EPS * _largest(graph, z)
+
+    def _slip(self, z: Vector) -> Decimal:
+        """What the multipliers make of how far z misses the rows."""
+        m = self.point.m
+        self.rows(z)
+        graph = _graph(self.rows) if m else None
+        if graph is None:
+            return Decimal(0)
+        here, there = (evaluate(graph, [many(x)])[0] for x in (self.base, z))
+        over = np.maximum(many(self.point.low[:m]) - there, there - many(self.point.high[:m]))
+        over = np.maximum(over, many(np.zeros(m)))
+        off = np.where(self.point.equal[:m], abs(there - here), over)
+        return 2 * sum(map(operator.mul, many(np.abs(self.y[:m])), off), Decimal(0))
 
     def lower(self, flat: Vector) -> Better | None:
         """A lower point along directions without curvature, the columns of `flat`; along the others f is least.
@@ -175,11 +216,27 @@ class Surroundings:
             if z is None:
                 continue
             drop, noise = self.compare(z)
-            if drop > noise:
+            if drop > noise and self._confirmed(z, drop):
                 return Better(z, z - self.base, drop)
             if drop > best:
                 a, best = b, drop
         return None
+
+
+def _graph(f: Any) -> Graph | None:
+    """The graph of the last call; None of a function that is called as it is."""
+    try:
+        return f.graph
+    except (AttributeError, CauchyError):
+        return None
+
+
+def _largest(graph: Graph, x: Vector) -> float:
+    """The largest number that is met on the way."""
+    with np.errstate(all="ignore"):
+        values = interpret(meaning, graph, [x]).values()
+    sizes = (np.abs(v) for v in values if getattr(getattr(v, "dtype", None), "kind", "") == "f")
+    return max((float(s[np.isfinite(s)].max(initial=0.0)) for s in sizes), default=0.0)
 
 
 def _unit(a: Vector) -> Vector:

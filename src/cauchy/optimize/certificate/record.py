@@ -38,7 +38,8 @@ class Certificate(Result):
     "level", a valley of minima, or "between", higher on both sides within tolerance).
     kind: "minimum" (second-order sufficient condition: strict local minimum; with `estimates["digits"]` "strict" if
     that took eighty digits), "degenerate" (no curvature along some direction), "kink_minimum" (not smooth there: in one
-    variable f rises on both sides, in a convex problem its gradients around balance), "near" (all conditions hold
+    variable f rises on both sides, in a convex problem its gradients around balance; or the curvature may jump there
+    in a problem without lower values), "near" (all conditions hold
     roughly; `distance` tells how far Newton's method would go), "saddle" (stationary, f falls along some direction),
     "maximum", "not_stationary", "multipliers" (those given do not fit, others do), "infeasible", "qualification" (no
     multipliers, and the gradients of the active constraints balance without f: see `fritz_john`), "kink" (not
