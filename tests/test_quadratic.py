@@ -206,6 +206,10 @@ def test_many_random_programs():
         if best.how == "uncertified" and not best.witness.exactly:
             assert "seen to fall" in best.text("en"), seed
             continue
+        if best.how == "infeasible":  # which the rounding of sides makes of rows that depend on each other
+            assert best.witness.exact, seed
+            assert best.witness.margin <= 1e-12, seed
+            continue
         check(data, best, rng)
 
 
