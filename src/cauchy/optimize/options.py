@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,13 +33,16 @@ def unfit(front: str, given: dict[str, Any]) -> None:
         raise CauchyError(f"{front} has no option {name!r}", fix=NAMED_OTHERWISE[name])
 
 
-def chosen_settings(name: str, defaults: Any, tol: float | None, given: dict[str, float]) -> Any:
-    """The settings of a method with what was given for this run."""
+def chosen_settings(
+    name: str, defaults: Any, tol: float | None, given: Mapping[str, Any], positive: bool = False
+) -> Any:
+    """The settings of a method with what was given for this run. positive: none of them may be 0."""
     for key, value in (given if tol is None else {"tol": tol, **given}).items():
         if key not in defaults._fields:
             raise CauchyError(f"{name} has no setting {key!r}", fix=f"it has {', '.join(defaults._fields)}")
-        if not isinstance(value, (int, float, np.number)) or not math.isfinite(value) or value < 0:
-            raise DomainError(f"{key}={value!r}; wanted a number >= 0")
+        number = isinstance(value, (int, float, np.number))
+        if not number or not math.isfinite(value) or value < 0 or (positive and value == 0):
+            raise DomainError(f"{key}={value!r}; wanted a number {'>' if positive else '>='} 0")
         if key == "rate" and value == 0:
             raise DomainError(
                 "rate=0: no step would ever be taken", fix="a positive rate; 2 over the curvature bounds it"

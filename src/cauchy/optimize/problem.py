@@ -131,6 +131,11 @@ class Problem:
         said = [p for p, k in zip(parts, (1, bounded, equal, self.m - equal), strict=True) if k]
         return f"<Problem: minimize {getattr(self.user, '__name__', 'f')}; {', '.join(said)}; x0={self.x0}>"
 
+    @functools.cached_property
+    def rows_by_hand(self) -> bool:
+        """Whether the derivatives of a constraint came by hand."""
+        return any(r.jac is not None for r in self.rows)
+
     @property
     def free(self) -> bool:
         """Whether nothing restricts x: no rows, and no finite bound."""
@@ -173,12 +178,12 @@ class Problem:
         """x -> c(x), shape (m,)."""
         if self.c is None:
             return lambda x: np.empty(0)
-        return self.c if any(r.jac is not None for r in self.rows) else compiled.compile(self.c)
+        return self.c if self.rows_by_hand else compiled.compile(self.c)
 
     @functools.cached_property
     def jacobian(self) -> Function:
         """x -> the Jacobian of c, shape (m, n)."""
-        if self.c is None or any(r.jac is not None for r in self.rows):
+        if self.c is None or self.rows_by_hand:
             return self.plain_jacobian
         return compiled.jacobian(self.c)
 

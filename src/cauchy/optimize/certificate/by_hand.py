@@ -31,7 +31,7 @@ def contradicted(point: Point) -> bool:
     p = point.problem
     if p not in _detached:
         _detached[p] = _holds(p)
-    of_f, of_c = p.by_hand or _detached[p], any(row.jac is not None for row in p.rows) or (_detached[p] and p.m > 0)
+    of_f, of_c = p.by_hand or _detached[p], p.rows_by_hand or (_detached[p] and p.m > 0)
     if not (of_f or of_c or p._hess is not None):
         return False
     rng = np.random.default_rng(0)

@@ -70,7 +70,7 @@ class Flats:
     def _graphs(self) -> tuple[Graph, ...]:
         """Of f with its gradient, of the Hessian of the Lagrangian, and of the rows and their Jacobian."""
         p, x = self.point.problem, self.point.x
-        if max(p.n, p.m) > MOST or p.by_hand or p._hess is not None or any(r.jac is not None for r in p.rows):
+        if max(p.n, p.m) > MOST or p.by_hand or p._hess is not None or p.rows_by_hand:
             raise NotReal
         asked: list[tuple[Any, ...]] = [(p.value_and_gradient, x)]
         if p.m:

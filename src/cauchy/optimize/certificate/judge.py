@@ -334,7 +334,7 @@ class Judge:
         """The sign of the least curvature along critical directions, and where."""
         if (curve.signs > 0).all():
             return 1, None
-        rows = point.matrix(weak) @ curve.directions * np.where(_upper(point, weak), 1, -1)[:, None]
+        rows = point.matrix(weak) @ curve.directions * np.where(point.upper(weak), 1, -1)[:, None]
         size = np.sqrt((rows**2).sum(axis=1, keepdims=True))
         return least_on(curve.values, rows / np.where(size > 0, size, 1.0), curve.noise)
 
@@ -377,13 +377,9 @@ class Judge:
     def _along(self, x: Vector, lam: Vector, d: Vector) -> float:
         """The curvature of the Lagrangian along d; many variables without the whole matrix."""
         p = self.problem
-        if p.n > MANY and p._hess is None and not p.by_hand and all(row.jac is None for row in p.rows):
+        if p.n > MANY and p._hess is None and not (p.by_hand or p.rows_by_hand):
             return float(p.curvature(x, lam, d))
         return float(d @ np.asarray(p.lagrangian_hessian(x, lam)) @ d)
-
-
-def _upper(point: Point, rows: Vector) -> Vector:
-    return np.abs(point.high - point.v)[rows] <= np.abs(point.v - point.low)[rows]
 
 
 def _violation(gaps: tuple[Vector, Vector]) -> float:

@@ -83,6 +83,10 @@ class Point:
         out[np.arange(k, rows.size), rows[k:] - self.m] = 1.0
         return out
 
+    def upper(self, rows: Vector) -> Vector:
+        """Whether the upper side is the nearer one."""
+        return np.abs(self.high - self.v)[rows] <= np.abs(self.v - self.low)[rows]
+
     def gaps(self) -> tuple[Vector, Vector]:
         """Distances to the lower and the upper side, negative where violated, relative to the rows' scales."""
         return _part(self.v - self.low, self.scale), _part(self.high - self.v, self.scale)
@@ -97,7 +101,7 @@ class Point:
         try:
             return np.asarray(problem.lagrangian_hessian(self.x, lam))
         except (CauchyError, TypeError):
-            if not problem.by_hand and all(row.jac is None for row in problem.rows):
+            if not (problem.by_hand or problem.rows_by_hand):
                 raise
         self.rough = True
         out = np.empty((self.n, self.n))

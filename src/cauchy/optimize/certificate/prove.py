@@ -154,7 +154,7 @@ class _Exact:
         reached = [polynomial.evaluate(g, [polynomial.exactly(x, (p.n,))], g.outputs, _written) for g in graphs]
         if None in reached:
             return None
-        steps = [v for found in reached for v in np.ravel(found[0])]  # type: ignore[index]
+        steps = [v for found in reached for v in np.ravel(found[0])]  # type: ignore[index] - none is None
         quadratic = all(polynomial.evaluate(g, polynomial.variables(g), g.outputs, _written) for g in graphs)
         values, gradients, hessians = [], [], []
         try:

@@ -81,7 +81,7 @@ def lowest_possible(point: Point, active: Vector) -> tuple[float, bool]:
     if n > MOST:
         return -np.inf, True
     rows = active[active < point.m]
-    sign = np.where(np.abs(point.high - point.v)[rows] <= np.abs(point.v - point.low)[rows], 1, -1)
+    sign = np.where(point.upper(rows), 1, -1)
     both = point.equal[rows]  # these are affine
     rows, sign = np.concatenate((rows, rows[both])), np.concatenate((sign, -sign[both]))
     side = np.where(sign > 0, point.high[rows], point.low[rows])

@@ -17,7 +17,6 @@ Programming 91 (the filter); J. Nocedal, S. Wright (2006), "Numerical Optimizati
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -26,8 +25,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...calculus import compile as compiled
-from ...errors import CauchyError, DomainError, TraceError
+from ...errors import DomainError, TraceError
 from ..certificate.polish import polish
+from ..options import chosen_settings
 from ..problem import Problem
 from ..result import Multipliers, Optimum, Path, Run
 from ..status import Status
@@ -417,13 +417,7 @@ def _settled(p: Problem, x: np.ndarray) -> np.ndarray:
 
 
 def _settings(tol: float | None, given: Mapping[str, Any]) -> Settings:
-    settings = Settings()
-    for key, value in (given if tol is None else {"tol": tol, **given}).items():
-        if key not in settings._fields:
-            raise CauchyError(f"{NAME} has no setting {key!r}", fix=f"it has {', '.join(settings._fields)}")
-        if not isinstance(value, (int, float, np.number)) or not 0 < value < math.inf:
-            raise DomainError(f"{key}={value!r}; wanted a number > 0")
-        settings = settings._replace(**{key: float(value)})
+    settings = chosen_settings(NAME, Settings(), tol, given, positive=True)
     if settings.push >= 0.5:
         raise DomainError(f"push={settings.push!r}; wanted less than 0.5, which is the middle of a box")
     return settings

@@ -166,7 +166,7 @@ def functions(p: Problem) -> tuple[Functions, Functions, np.ndarray]:
     back[rows] = np.arange(m)
     target = np.concatenate([p.cl[equal], np.zeros(between.size)])
     in_order, shifted = np.array_equal(rows, np.arange(p.m)), bool(target.any())
-    by_hand = any(r.jac is not None for r in p.rows)
+    by_hand = p.rows_by_hand
 
     def full(x: Any) -> Any:
         return np.concatenate([x, values])[order] if fixed.size else x
